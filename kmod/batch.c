@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Staging: operations are checked and copied, one after the other, into blocks
+ * of the sender's batch. Nothing here touches a shelf.
+ */
+#include "core.h"
+
+#define BLOCK_BYTES	(128U << 10)
+
+void batch_init(struct batch *b, u64 limit)
+{
+	memset(b, 0, sizeof(*b));
+	b->limit = limit;
+}
+
+void batch_free(struct batch *b)
+{
+	struct op_block *block;
+
+	while ((block = b->first)) {
+		b->first = block->next;
+		kvfree(block);
+		cond_resched();
+	}
+	b->last = NULL;
+	b->bytes = 0;
+	b->ops = 0;
+	b->product_ops = 0;
+	b->catalog_ops = 0;
+}
+
+static bool currency_valid(const u8 *c)
+{
+	int i;
+
+	if (c[3])
+		return false;
+	if (!c[0] && !c[1] && !c[2])
+		return true;
+	for (i = 0; i < 3; i++)
+		if (c[i] < 'A' || c[i] > 'Z')
+			return false;
+	return true;
+}
+
+static const char *change_wrong(const struct op *op)
+{
+	if (op->fields & FIELD_CURRENCY && !currency_valid(op->currency))
+		return "currency is not three upper-case letters";
+	if (op->len && !(op->fields & FIELD_ATTRS))
+		return "attribute bytes without the attributes field";
+	return NULL;
+}
+
+/* What is wrong with an operation, or NULL. */
+static const char *op_wrong(const struct op *op, int *error)
+{
+	*error = -EINVAL;
+	switch (op->kind) {
+	case SHELF_OP_PUT:
+	case SHELF_OP_PATCH:
+		if (op->len > SHELF_ATTRS_MAX) {
+			*error = -EMSGSIZE;
+			return "more than 61440 attribute bytes";
+		}
+		return change_wrong(op);
+	case SHELF_OP_DELETE:
+	case SHELF_OP_CATALOG_DELETE:
+		return op->len || op->fields ? "a delete takes an id alone" : NULL;
+	case SHELF_OP_CATALOG_ADD:
+	case SHELF_OP_CATALOG_REMOVE:
+		if (op->len > SHELF_MEMBERS_MAX) {
+			*error = -EMSGSIZE;
+			return "more than 8000 members in one operation";
+		}
+		return op->len ? NULL : "no members";
+	default:
+		return "unknown kind of operation";
+	}
+}
+
+static struct op_block *block_with_room(struct batch *b, size_t bytes)
+{
+	struct op_block *block = b->last;
+	size_t size = max_t(size_t, BLOCK_BYTES, sizeof(*block) + bytes);
+
+	if (block && block->size - block->used >= bytes)
+		return block;
+	block = kvmalloc(size, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	if (!block)
+		return NULL;
+	block->next = NULL;
+	block->used = 0;
+	block->size = (u32)(size - sizeof(*block));
+	if (b->last)
+		b->last->next = block;
+	else
+		b->first = block;
+	b->last = block;
+	return block;
+}
+
+int batch_add(struct batch *b, const struct op *op, const void *data,
+	      const char **why)
+{
+	size_t bytes = op_bytes(op), data_bytes = bytes - sizeof(*op);
+	struct op_block *block;
+	struct op *to;
+	int error;
+
+	*why = op_wrong(op, &error);
+	if (*why)
+		return error;
+	*why = "batch is over its limit of bytes";
+	if (bytes > b->limit || b->bytes > b->limit - bytes ||
+	    b->ops >= U32_MAX)
+		return -EDQUOT;
+	*why = "out of memory for the batch";
+	block = block_with_room(b, bytes);
+	if (!block)
+		return -ENOMEM;
+
+	to = (struct op *)(block->bytes + block->used);
+	*to = *op;
+	to->index = b->ops++;
+	if (data_bytes) {
+		size_t given = op->kind >= SHELF_OP_CATALOG_ADD ?
+			       data_bytes : op->len;
+
+		memcpy(to->data, data, given);
+		memset(to->data + given, 0, data_bytes - given);
+	}
+	block->used += (u32)bytes;
+	b->bytes += bytes;
+	if (op->kind >= SHELF_OP_CATALOG_ADD)
+		b->catalog_ops++;
+	else
+		b->product_ops++;
+	return 0;
+}

@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * The pure part: arena, trees, batches and snapshots. It knows no file, no
+ * socket and no lock. The kernel module and the hosted twin both build it.
+ *
+ * One writer at a time: whoever calls a function here that takes a store or a
+ * draft holds the store's write lock (shelf->commit_lock in the module, the
+ * file lock in the hosted twin). Readers come in through walk.h alone.
+ *
+ * Pages are named by number, never by pointer, in everything that lies in the
+ * arena. Page 0 is never handed out and stays zero, so that a null reference
+ * reads as "nothing here".
+ */
+#ifndef SHELF_CORE_H
+#define SHELF_CORE_H
+
+#ifdef __KERNEL__
+#include <linux/err.h>
+#include <linux/kernel.h>
+#include <linux/mm.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/types.h>
+#else
+#include "../tools/lib/shim.h"
+#endif
+
+#include "walk.h"
+
+#define CHUNK_PAGES	(1U << (SHELF_CHUNK_SHIFT - SHELF_PAGE_SHIFT))
+#define SLOT_CLASSES	(SHELF_SLOT_MAX / SHELF_SLOT_UNIT + 1)
+
+/*
+ * Stores into the arena. Readers may be looking at the page's former life, so
+ * for a sanitizer every store is a release that pairs with SHELF_LOAD().
+ * Never non-temporal: publish orders ordinary stores only.
+ */
+static inline void arena_put(void *to, const void *from, size_t bytes)
+{
+#ifdef SHELF_TSAN
+	const u8 *f = from;
+	u8 *t = to;
+	size_t i;
+
+	for (i = 0; i < bytes; i++)
+		__atomic_store_n(&t[i], f[i], __ATOMIC_RELEASE);
+#else
+	memcpy(to, from, bytes);
+#endif
+}
+
+static inline void arena_put_u32(u32 *to, u32 value)
+{
+#ifdef SHELF_TSAN
+	__atomic_store_n(to, value, __ATOMIC_RELEASE);
+#else
+	*to = value;
+#endif
+}
+
+static inline void arena_zero(void *to, size_t bytes)
+{
+#ifdef SHELF_TSAN
+	u8 *t = to;
+	size_t i;
+
+	for (i = 0; i < bytes; i++)
+		__atomic_store_n(&t[i], 0, __ATOMIC_RELEASE);
+#else
+	memset(to, 0, bytes);
+#endif
+}
+
+/**
+ * struct page_meta - what the writer knows of a page; not mapped
+ * @next, @prev: of the free list, of a draft's new pages or of retired ones
+ * @slab_next, @slab_prev: of the pages of one slot class that have room
+ * @birth: generation that wrote it
+ * @key, @level: by which its parent is found
+ * @kind: SHELF_KIND_*
+ * @used: slots in use, of a slab
+ */
+struct page_meta {
+	u32 next;
+	u32 prev;
+	u32 slab_next;
+	u32 slab_prev;
+	u64 birth;
+	u64 key;
+	u8  level;
+	u8  kind;
+	u16 used;
+};
+
+struct chunk_meta {
+	u32 free_head;
+	u32 free_count;
+	struct page_meta page[CHUNK_PAGES];
+};
+
+/**
+ * struct arena - the shelf's memory
+ * @chunk: their addresses, NULL for a hole; read by kernel readers under RCU
+ * @meta: likewise
+ * @max_chunks: the cap
+ * @hint: no chunk below it has a free page
+ */
+struct arena {
+	void **chunk;
+	struct chunk_meta **meta;
+	u32 max_chunks;
+	u32 chunks;
+	u32 hint;
+	u64 free_pages;
+	u64 pages[SHELF_KINDS];
+	u64 slot_bytes;			/* in use by slots, quarantined included */
+	u32 slab[SLOT_CLASSES];		/* first page of the class with room */
+};
+
+/* Pages linked through their page_meta; 0 ends. */
+struct page_list {
+	u32 head;
+	u32 count;
+};
+
+/* A slot and when it was born, by which a pin will know whether it holds it. */
+struct slot_ref {
+	u64 birth;
+	u32 ref;
+	u32 bytes;
+};
+
+#define SLOT_BLOCK_REFS	254
+
+struct slot_block {
+	struct slot_block *next;
+	u32 count;
+	struct slot_ref slot[SLOT_BLOCK_REFS];
+};
+
+struct slot_list {
+	struct slot_block *head;
+	u64 bytes;
+};
+
+/**
+ * struct retired - what one commit took out of the newest snapshot
+ * @generation: the first that is without it
+ * @since_ns: when its grace period was over and quarantine began
+ */
+struct retired {
+	struct retired *next;
+	u64 generation;
+	u64 since_ns;
+	struct page_list pages;
+	struct slot_list slots;
+};
+
+/**
+ * struct store - one shelf's data
+ * @control: the writer's view of the control page
+ * @root: the newest snapshot; kernel readers hold rcu_read_lock()
+ * @quarantine_ns: how long what was retired is left alone
+ * @quarantine_bytes: beyond the larger of this and a quarter of what is live,
+ *                    the longest retired is reused before its time
+ * @first, @last: the quarantine, longest retired first
+ */
+struct store {
+	struct arena arena;
+	struct shelf_control *control;
+	struct shelf_root __rcu *root;
+	u32 root_page;
+	u64 generation;
+	u64 seed;
+	u64 quarantine_ns;
+	u64 quarantine_bytes;
+	struct retired *first;
+	struct retired *last;
+	u64 quarantined_pages;
+	u64 quarantined_slot_bytes;
+	u64 draft_pages;
+	u64 commits;
+	u64 operations;
+	u64 early_reuses;
+	u64 reclaimed_pages;
+	u64 reclaimed_slot_bytes;
+};
+
+/**
+ * struct report - what came of a commit, for its sender
+ * @error: negative errno; then @message says what, and @op which, if any
+ */
+struct report {
+	int error;
+	bool has_op;
+	u64 op;
+	char message[120];
+	u64 generation;
+	u64 ops;
+	u64 absent;
+	u64 pages;
+	u64 draft_ns;
+	u64 publish_ns;
+	u64 grace_ns;
+};
+
+/* sort.c */
+struct sort_item {
+	u64 key;
+	u64 value;
+};
+
+#define SORT_DIGIT_BITS	11
+#define SORT_DIGITS	6
+
+struct sorter {
+	struct sort_item *spare;	/* as many as are sorted */
+	u32 *counts;			/* SORT_DIGITS << SORT_DIGIT_BITS */
+};
+
+#define SORT_COUNTS	((size_t)SORT_DIGITS << SORT_DIGIT_BITS)
+
+void sort_items(struct sorter *s, struct sort_item *items, u32 n);
+
+/* batch.c */
+#define FIELD_PRICE	BIT(0)
+#define FIELD_STOCK	BIT(1)
+#define FIELD_FLAGS	BIT(2)
+#define FIELD_CURRENCY	BIT(3)
+#define FIELD_ATTRS	BIT(4)
+
+/**
+ * struct op - one staged operation
+ * @id: product or catalog
+ * @index: position in the batch, from 0
+ * @kind: enum shelf_op_kind
+ * @fields: FIELD_*: which of the following were given
+ * @len: of @data: attribute bytes, or members (each 8 bytes)
+ */
+struct op {
+	s64 id;
+	u64 index;
+	s64 price;
+	s64 stock;
+	u32 flags;
+	u8  currency[4];
+	u32 len;
+	u8  kind;
+	u8  fields;
+	u8  reserved[2];
+	u8  data[] __aligned(8);
+};
+
+struct op_block {
+	struct op_block *next;
+	u32 used;
+	u32 size;
+	u8  bytes[] __aligned(8);
+};
+
+/**
+ * struct batch - operations that become visible together
+ * @limit: most bytes it may take
+ * @bytes: memory it takes
+ */
+struct batch {
+	struct op_block *first;
+	struct op_block *last;
+	u64 limit;
+	u64 bytes;
+	u64 ops;
+	u32 product_ops;
+	u32 catalog_ops;
+};
+
+void batch_init(struct batch *b, u64 limit);
+void batch_free(struct batch *b);
+/*
+ * Checks and stages one operation; @data are @op->len attribute bytes or
+ * members. Returns 0 or a negative errno with *@why set to a constant string:
+ * EINVAL, EMSGSIZE (attributes, members), EDQUOT (@limit), ENOMEM.
+ */
+int batch_add(struct batch *b, const struct op *op, const void *data,
+	      const char **why);
+
+static inline size_t op_bytes(const struct op *op)
+{
+	size_t data = op->kind >= SHELF_OP_CATALOG_ADD ?
+		      (size_t)op->len * 8 : op->len;
+
+	return sizeof(*op) + ALIGN(data, 8);
+}
+
+/* snapshot.c */
+
+/* A page of a leaf's size for work in progress, and what is put together. */
+struct leaf_item {
+	u64 place;
+	u64 hash;
+	struct shelf_record record;
+};
+
+#define LEAF_OPS_MAX	192U
+#define LEAF_ITEMS_MAX	(SHELF_LEAF_SLOTS + LEAF_OPS_MAX)
+
+struct fence_vec {
+	struct shelf_fence *fence;
+	u32 count;
+	u32 room;
+};
+
+/**
+ * struct draft - the next snapshot while no reader can reach it
+ * @new_pages: pages it has taken
+ * @new_slots: slots it has taken in pages that were there before
+ * @retired: what it replaces; becomes an entry of the quarantine
+ */
+struct draft {
+	struct store *store;
+	u64 generation;
+	struct shelf_root *root;
+	u32 root_page;
+	struct page_list new_pages;
+	struct slot_list new_slots;
+	struct retired *retired;
+	struct report *report;
+	u64 pages_written;
+	/* work space */
+	struct sorter sorter;
+	struct sort_item *items;
+	u32 items_room;
+	struct sort_item *edits;
+	struct sort_item *edits_spare;
+	u32 edits_room;
+	struct shelf_record image[SHELF_LEAF_SLOTS + 1];
+	struct leaf_item item[LEAF_ITEMS_MAX];
+	struct leaf_item old[SHELF_LEAF_SLOTS];
+	s64 members[SHELF_SET_PAGE_MEMBERS];
+	struct fence_vec fences[SHELF_SET_LEVELS + 2];
+};
+
+/*
+ * Makes an empty store, generation 1. The caller has zeroed @st, called
+ * arena_init(), set quarantine_ns, and filled the @control page but for the two
+ * words that change. May sleep. ENOMEM, ENOSPC; then store_exit() is due.
+ */
+int store_init(struct store *st, struct shelf_control *control);
+/* Frees all bookkeeping; the chunks are the glue's. */
+void store_exit(struct store *st);
+
+struct draft *draft_begin(struct store *st, const struct batch *b,
+			  struct report *report);
+int draft_apply(struct draft *d, const struct batch *b);
+void draft_publish(struct draft *d);	/* cannot fail, allocates nothing */
+void draft_retire(struct draft *d);	/* after a grace period */
+void draft_drop(struct draft *d);	/* never visible, so no grace period */
+
+int draft_error(struct draft *d, const struct op *op, int error,
+		const char *what);
+
+/*
+ * Frees what has been in quarantine for long enough. Returns nanoseconds until
+ * it is worth another call, 0 if the quarantine is empty.
+ */
+u64 store_reclaim(struct store *st);
+u64 store_quarantine_budget(const struct store *st);
+void retired_free(struct store *st, struct retired *r);
+
+/* arena.c */
+static inline struct page_meta *page_meta(const struct arena *a, u32 page)
+{
+	return &a->meta[page / CHUNK_PAGES]->page[page % CHUNK_PAGES];
+}
+
+static inline void *arena_page(const struct arena *a, u32 page)
+{
+	return (u8 *)a->chunk[page / CHUNK_PAGES] +
+	       ((size_t)(page % CHUNK_PAGES) << SHELF_PAGE_SHIFT);
+}
+
+static inline void *arena_slot(const struct arena *a, u32 ref)
+{
+	const u32 per_page = SHELF_PAGE_BYTES / SHELF_SLOT_UNIT;
+
+	return (u8 *)arena_page(a, ref / per_page) +
+	       (size_t)(ref % per_page) * SHELF_SLOT_UNIT;
+}
+
+int arena_init(struct arena *a, u64 max_bytes);
+void arena_exit(struct arena *a);
+int arena_grow(struct store *st);
+void arena_free_page(struct arena *a, u32 page);
+void arena_adopt_page(struct arena *a, u32 page, u8 kind);
+
+void page_list_add(struct arena *a, struct page_list *l, u32 page);
+void page_list_del(struct arena *a, struct page_list *l, u32 page);
+
+/* Page number, or 0 and *@error: ENOSPC (the cap), ENOMEM (the host). */
+u32 draft_alloc_page(struct draft *d, u8 kind, u64 key, u8 level, int *error);
+/* Takes a page out of the draft: frees it if it is the draft's own. */
+void draft_retire_page(struct draft *d, u32 page);
+
+static inline bool draft_owns(const struct draft *d, u32 page)
+{
+	return page_meta(&d->store->arena, page)->birth == d->generation;
+}
+
+/*
+ * The glue's part of the arena: memory for chunk @index, zeroed, or an
+ * ERR_PTR. No reader may see a hole there once it returns.
+ */
+void *arena_chunk_alloc(struct store *st, u32 index);
+/* Nanoseconds of a monotonic clock, and of CLOCK_REALTIME. */
+u64 store_clock(void);
+u64 store_realtime(void);
+
+/* slab.c */
+u32 slot_alloc(struct draft *d, u32 bytes, s64 key, int *error);
+int slot_retire(struct draft *d, u32 ref, u32 bytes, u64 birth);
+void slot_free(struct arena *a, u32 ref);
+void slot_list_free(struct arena *a, struct slot_list *l);
+int slot_list_add(struct slot_list *l, u32 ref, u32 bytes, u64 birth);
+void slab_forget(struct arena *a, u32 page);
+void slab_adopt_slot(struct arena *a, u32 ref);
+void slab_adopt_done(struct arena *a, u32 page);
+
+static inline u32 slot_class_bytes(u32 bytes)
+{
+	return ALIGN(bytes, SHELF_SLOT_UNIT);
+}
+
+/* table.c, directory.c, leaf.c */
+
+/* A product's or catalog's trie inside a draft's root. */
+struct table {
+	u32 *dir;
+	u32 *bits;
+	u32 max_bits;
+	u8  kind;
+	/*
+	 * Applies @n operations on one id to its record (state 0: absent; so
+	 * it may become). Returns 1 if it changed, 0 if not, or an error.
+	 */
+	int (*change)(struct draft *d, struct shelf_record *r,
+		      const struct sort_item *ops, u32 n);
+};
+
+/* @ops: key = place, value = struct op pointer; sorted by key, stable. */
+int table_apply(struct draft *d, struct table *t, struct sort_item *ops, u32 n);
+/* The leaf entry for a place, or 0, and how many bits its stretch shares. */
+u32 table_find(const struct draft *d, const struct table *t, u64 place, u32 *depth);
+int table_set(struct draft *d, struct table *t, u64 place, u32 depth, u32 entry);
+
+/* Writes a leaf of @n records; returns its entry, or 0 and *@error. */
+u32 leaf_write(struct draft *d, u8 kind, const struct leaf_item *items, u32 n,
+	       u64 place, u32 depth, u32 seed_hint, int *error);
+
+static inline const struct op *item_op(const struct sort_item *item)
+{
+	return (const struct op *)(uintptr_t)item->value;
+}
+
+/* product.c, catalog.c */
+int product_change(struct draft *d, struct shelf_record *r,
+		   const struct sort_item *ops, u32 n);
+int catalog_change(struct draft *d, struct shelf_record *r,
+		   const struct sort_item *ops, u32 n);
+
+#endif /* SHELF_CORE_H */

@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * From one snapshot to the next.
+ *
+ * P1  All or nothing: a draft is reachable by nobody until draft_publish()
+ *     stores one word, which names both maps.
+ * P3  Reuse: retired_free() is the only way from retired to free. It raises
+ *     oldest first.
+ * P5  Whatever fails in a draft, draft_drop() gives back exactly what it took,
+ *     and the published snapshot has not been touched.
+ */
+#include "core.h"
+
+#define QUARANTINE_BYTES	(64ULL << 20)
+
+static_assert(sizeof(struct shelf_root) == SHELF_PAGE_BYTES);
+static_assert(offsetof(struct shelf_root, catalog_dir) == 1024);
+static_assert(offsetof(struct shelf_root, product_dir) == 2048);
+static_assert(sizeof(struct shelf_record) == SHELF_LINE);
+static_assert(sizeof(struct shelf_product) == SHELF_LINE);
+static_assert(sizeof(struct shelf_catalog) == SHELF_LINE);
+static_assert(sizeof(struct shelf_page_header) == SHELF_LINE);
+/* table.c changes either kind of record by these alone. */
+static_assert(offsetof(struct shelf_record, next) == offsetof(struct shelf_product, next));
+static_assert(offsetof(struct shelf_record, next) == offsetof(struct shelf_catalog, next));
+static_assert(offsetof(struct shelf_record, state) == offsetof(struct shelf_product, state));
+static_assert(offsetof(struct shelf_record, state) == offsetof(struct shelf_catalog, state));
+/* The two words that change have a line of their own. */
+static_assert(offsetof(struct shelf_control, current_word) == SHELF_LINE);
+static_assert(offsetof(struct shelf_control, oldest) == SHELF_LINE + 8);
+static_assert(offsetof(struct shelf_control, name) == 2 * SHELF_LINE);
+
+int draft_error(struct draft *d, const struct op *op, int error, const char *what)
+{
+	struct report *r = d->report;
+
+	r->error = error;
+	r->has_op = true;
+	r->op = op->index;
+	snprintf(r->message, sizeof(r->message), "%s: %s %lld", what,
+		 op->kind >= SHELF_OP_CATALOG_ADD ? "catalog" : "product",
+		 (long long)op->id);
+	return error;
+}
+
+static void draft_free(struct draft *d)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(d->fences); i++)
+		kvfree(d->fences[i].fence);
+	kvfree(d->edits);
+	kvfree(d->edits_spare);
+	kvfree(d->items);
+	kvfree(d->sorter.spare);
+	kvfree(d->sorter.counts);
+	kfree(d->retired);
+	kvfree(d);
+}
+
+static struct draft *draft_new(struct store *st, u32 items)
+{
+	struct draft *d = kvzalloc(sizeof(*d), GFP_KERNEL);
+
+	if (!d)
+		return NULL;
+	d->store = st;
+	d->generation = st->generation + 1;
+	d->items_room = items;
+	d->retired = kzalloc(sizeof(*d->retired), GFP_KERNEL);
+	d->items = kvmalloc_array(max(items, 1U), sizeof(*d->items),
+				  GFP_KERNEL | __GFP_NOWARN);
+	d->sorter.spare = kvmalloc_array(max(items, 1U), sizeof(*d->items),
+					 GFP_KERNEL | __GFP_NOWARN);
+	d->sorter.counts = kvmalloc_array(SORT_COUNTS, sizeof(u32), GFP_KERNEL);
+	if (d->retired && d->items && d->sorter.spare && d->sorter.counts)
+		return d;
+	draft_free(d);
+	return NULL;
+}
+
+/* The new root begins as a copy of the newest one. */
+static int draft_root(struct draft *d)
+{
+	struct store *st = d->store;
+	struct shelf_root *old;
+	int error;
+
+	d->root_page = draft_alloc_page(d, SHELF_KIND_ROOT, 0, 0, &error);
+	if (!d->root_page)
+		return error;
+	d->root = arena_page(&st->arena, d->root_page);
+	if (st->root_page) {
+		old = arena_page(&st->arena, st->root_page);
+		arena_put(d->root, old, sizeof(*old));
+		draft_retire_page(d, st->root_page);
+		return 0;
+	}
+	arena_zero(d->root, sizeof(*d->root));
+	d->root->magic = SHELF_ROOT_MAGIC;
+	return 0;
+}
+
+static struct draft *draft_start(struct store *st, u32 items, struct report *report)
+{
+	struct draft *d;
+	int ret;
+
+	if (st->generation >= SHELF_GENERATION_MAX)
+		return ERR_PTR(-EOVERFLOW);
+	d = draft_new(st, items);
+	if (!d)
+		return ERR_PTR(-ENOMEM);
+	d->report = report;
+	/*
+	 * P3. Pairs with the acquire fence in shelf_retry(): stores to reused
+	 * pages come after the oldest that announced the reuse, also if that
+	 * was stored by another thread, under the same lock, before.
+	 */
+	smp_wmb();
+	ret = draft_root(d);
+	if (!ret)
+		return d;
+	draft_drop(d);
+	return ERR_PTR(ret);
+}
+
+static const char *error_text(int error)
+{
+	switch (error) {
+	case -ENOSPC:
+		return "the shelf is full: the commit needs more than its maximum of bytes";
+	case -ENOMEM:
+		return "out of memory for the commit";
+	case -EOVERFLOW:
+		return "generations are used up";
+	default:
+		return "the commit is too large";
+	}
+}
+
+static void report_error(struct report *report, int error)
+{
+	report->error = error;
+	if (!report->message[0])
+		snprintf(report->message, sizeof(report->message), "%s",
+			 error_text(error));
+}
+
+struct draft *draft_begin(struct store *st, const struct batch *b,
+			  struct report *report)
+{
+	struct draft *d;
+
+	memset(report, 0, sizeof(*report));
+	d = draft_start(st, max(b->product_ops, b->catalog_ops), report);
+	if (IS_ERR(d))
+		report_error(report, (int)PTR_ERR(d));
+	return d;
+}
+
+/* The batch's operations on one map, by place and, on one id, in their order. */
+static u32 gather(struct draft *d, const struct batch *b, bool catalogs)
+{
+	const struct op_block *block;
+	u32 n = 0, at;
+
+	for (block = b->first; block; block = block->next) {
+		for (at = 0; at < block->used;) {
+			const struct op *op = (const struct op *)(block->bytes + at);
+
+			at += (u32)op_bytes(op);
+			if (catalogs != (op->kind >= SHELF_OP_CATALOG_ADD))
+				continue;
+			d->items[n++] = (struct sort_item){
+				shelf_place(shelf_hash(op->id, d->store->seed)),
+				(u64)(uintptr_t)op,
+			};
+		}
+		cond_resched();
+	}
+	sort_items(&d->sorter, d->items, n);
+	return n;
+}
+
+int draft_apply(struct draft *d, const struct batch *b)
+{
+	struct table products = {
+		.dir = d->root->product_dir,
+		.bits = &d->root->product_bits,
+		.max_bits = SHELF_PRODUCT_DIR_BITS,
+		.kind = SHELF_KIND_PRODUCTS,
+		.change = product_change,
+	};
+	struct table catalogs = {
+		.dir = d->root->catalog_dir,
+		.bits = &d->root->catalog_bits,
+		.max_bits = SHELF_CATALOG_DIR_BITS,
+		.kind = SHELF_KIND_CATALOGS,
+		.change = catalog_change,
+	};
+	int ret;
+
+	ret = table_apply(d, &products, d->items, gather(d, b, false));
+	if (!ret)
+		ret = table_apply(d, &catalogs, d->items, gather(d, b, true));
+	if (ret) {
+		report_error(d->report, ret);
+		return ret;
+	}
+	d->root->generation = d->generation;
+	d->root->committed_ns = store_realtime();
+	d->report->ops = b->ops;
+	d->report->pages = d->pages_written;
+	return 0;
+}
+
+/*
+ * Makes the draft the newest snapshot: nothing here can fail or allocates.
+ */
+void draft_publish(struct draft *d)
+{
+	struct store *st = d->store;
+
+	d->retired->generation = d->generation;
+	d->report->generation = d->generation;
+	st->root_page = d->root_page;
+	st->generation = d->generation;
+	WRITE_ONCE(st->commits, st->commits + 1);
+	WRITE_ONCE(st->operations, st->operations + d->report->ops);
+	WRITE_ONCE(st->draft_pages, 0);
+	d->new_pages = (struct page_list){ 0 };
+
+	/* P1. Pairs with rcu_dereference() in shelf_view_rcu(). */
+	rcu_assign_pointer(st->root, d->root);
+	/* P1. Pairs with the load-acquire in shelf_begin(). */
+	smp_store_release(&st->control->current_word,
+			  d->generation << SHELF_ROOT_BITS | d->root_page);
+}
+
+/* What a published draft replaced enters quarantine; frees the draft. */
+void draft_retire(struct draft *d)
+{
+	struct store *st = d->store;
+	struct retired *r = d->retired;
+
+	d->retired = NULL;
+	r->since_ns = store_clock();
+	r->next = NULL;
+	if (st->last)
+		st->last->next = r;
+	else
+		st->first = r;
+	st->last = r;
+	WRITE_ONCE(st->quarantined_pages, st->quarantined_pages + r->pages.count);
+	WRITE_ONCE(st->quarantined_slot_bytes,
+		   st->quarantined_slot_bytes + r->slots.bytes);
+	slot_list_free(NULL, &d->new_slots);
+	draft_free(d);
+}
+
+void draft_drop(struct draft *d)
+{
+	struct arena *a = &d->store->arena;
+	u32 page;
+
+	slot_list_free(a, &d->new_slots);
+	while ((page = d->new_pages.head)) {
+		page_list_del(a, &d->new_pages, page);
+		if (page_meta(a, page)->kind == SHELF_KIND_SLAB)
+			slab_forget(a, page);
+		arena_free_page(a, page);
+		cond_resched();
+	}
+	WRITE_ONCE(d->store->draft_pages, 0);
+	slot_list_free(NULL, &d->retired->slots);
+	draft_free(d);
+}
+
+/*
+ * P3. The only way from retired to free. A reader that sees a byte written to
+ * any of this later also sees oldest above its own generation: the smp_wmb()
+ * pairs with the acquire fence in shelf_retry().
+ *
+ * @r is the one that has been in quarantine the longest. Pins will keep back
+ * what they hold here, by birth and @r->generation.
+ */
+void retired_free(struct store *st, struct retired *r)
+{
+	struct arena *a = &st->arena;
+	u32 page;
+
+	if (st->control->oldest < r->generation)
+		WRITE_ONCE(st->control->oldest, r->generation);
+	smp_wmb();
+
+	st->first = r->next;
+	if (!st->first)
+		st->last = NULL;
+	WRITE_ONCE(st->quarantined_pages, st->quarantined_pages - r->pages.count);
+	WRITE_ONCE(st->quarantined_slot_bytes,
+		   st->quarantined_slot_bytes - r->slots.bytes);
+	WRITE_ONCE(st->reclaimed_pages, st->reclaimed_pages + r->pages.count);
+	WRITE_ONCE(st->reclaimed_slot_bytes,
+		   st->reclaimed_slot_bytes + r->slots.bytes);
+	while ((page = r->pages.head)) {
+		page_list_del(a, &r->pages, page);
+		arena_free_page(a, page);
+		cond_resched();
+	}
+	slot_list_free(a, &r->slots);
+	kfree(r);
+}
+
+u64 store_reclaim(struct store *st)
+{
+	u64 now = store_clock();
+	u64 wait = READ_ONCE(st->quarantine_ns);
+
+	while (st->first && now - st->first->since_ns >= wait)
+		retired_free(st, st->first);
+	return st->first ? st->first->since_ns + wait - now : 0;
+}
+
+int store_init(struct store *st, struct shelf_control *control)
+{
+	struct report report = { 0 };
+	struct draft *d;
+
+	st->control = control;
+	st->seed = control->seed;
+	if (!st->quarantine_bytes)
+		st->quarantine_bytes = QUARANTINE_BYTES;
+	d = draft_start(st, 0, &report);
+	if (IS_ERR(d))
+		return (int)PTR_ERR(d);
+	d->root->generation = d->generation;
+	d->root->committed_ns = store_realtime();
+	draft_publish(d);
+	draft_retire(d);
+	/* An empty shelf is generation 1; 0 means "none" to those who wait. */
+	st->commits = 0;
+	return 0;
+}
+
+void store_exit(struct store *st)
+{
+	struct retired *r;
+
+	while ((r = st->first)) {
+		st->first = r->next;
+		slot_list_free(NULL, &r->slots);
+		kfree(r);
+	}
+	st->last = NULL;
+	arena_exit(&st->arena);
+}

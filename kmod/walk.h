@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * How a snapshot is read. The same lines run in the kernel (under
+ * rcu_read_lock()), in libshelf (over the mapping, optimistically) and in the
+ * hosted twin, so there is one reader to test.
+ *
+ * A mapped reader may walk bytes that are being reused. Nothing it does with
+ * them may go wrong before it validates: every offset is masked into the
+ * reservation, every loop has a bound of its own, every length is clamped to
+ * the page it is in. (P2, P8)
+ */
+#ifndef SHELF_WALK_H
+#define SHELF_WALK_H
+
+#ifdef __KERNEL__
+#include <linux/string.h>
+#include "uapi/shelf.h"
+#else
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include "uapi/shelf.h"
+#endif
+
+/*
+ * One load, not repeated and not torn. Sanitizers don't model fences, so in
+ * their build each is an acquire load, which pairs with the release stores
+ * that SHELF_TSAN makes of arena_put().
+ */
+#ifdef SHELF_TSAN
+#define SHELF_LOAD(x)	__atomic_load_n(&(x), __ATOMIC_ACQUIRE)
+#else
+#define SHELF_LOAD(x)	(*(const volatile __typeof__(x) *)&(x))
+#endif
+
+static inline void shelf_copy(void *to, const void *from, size_t bytes)
+{
+#ifdef SHELF_TSAN
+	__u8 *t = to;
+	const __u8 *f = from;
+	size_t i;
+
+	for (i = 0; i < bytes; i++)
+		t[i] = __atomic_load_n(&f[i], __ATOMIC_ACQUIRE);
+#else
+	memcpy(to, from, bytes);
+#endif
+}
+
+/**
+ * struct shelf_view - one snapshot as its reader sees it
+ */
+struct shelf_view {
+#ifdef __KERNEL__
+	void *const *chunks;	/* kernel addresses of the arena's chunks */
+#else
+	const __u8 *arena;
+	__u64 mask;		/* arena_bytes - 1 */
+#endif
+	__u64 seed;
+	const struct shelf_root *root;
+};
+
+static inline const void *shelf_view_page(const struct shelf_view *v, __u32 page)
+{
+#ifdef __KERNEL__
+	const unsigned int shift = SHELF_CHUNK_SHIFT - SHELF_PAGE_SHIFT;
+
+	return (const __u8 *)v->chunks[page >> shift] +
+	       ((page & ((1U << shift) - 1)) << SHELF_PAGE_SHIFT);
+#else
+	return v->arena + (((__u64)page << SHELF_PAGE_SHIFT) & v->mask);
+#endif
+}
+
+/*
+ * A slot, and how many bytes its page has from there on. Real slots never
+ * reach over their page's end; garbage may claim to.
+ */
+static inline const void *shelf_view_slot(const struct shelf_view *v, __u32 ref,
+					  __u32 *room)
+{
+	__u32 offset = (ref % (SHELF_PAGE_BYTES / SHELF_SLOT_UNIT)) *
+		       SHELF_SLOT_UNIT;
+
+	*room = SHELF_PAGE_BYTES - offset;
+	return (const __u8 *)shelf_view_page(v, ref / (SHELF_PAGE_BYTES /
+						       SHELF_SLOT_UNIT)) + offset;
+}
+
+static inline __u64 shelf_mulhi(__u64 a, __u64 b)
+{
+	return (__u64)(((unsigned __int128)a * b) >> 64);
+}
+
+/* A bijection, so that two ids never share a hash. */
+static inline __u64 shelf_hash(__s64 id, __u64 seed)
+{
+	__u64 x = (__u64)id ^ seed;
+
+	x ^= x >> 32;
+	x *= 0xd6e8feb86659fd93ULL;
+	x ^= x >> 29;
+	x *= 0xa0761d6478bd642fULL;
+	x ^= x >> 32;
+	return x;
+}
+
+/*
+ * Where in the directory a hash lies: u(2 + u)/3 for u = hash / 2^64. The
+ * density falls by half from one end to the other, so that leaves split at
+ * different times and the load does not swing with powers of two. At most two
+ * hashes share a place.
+ */
+static inline __u64 shelf_place(__u64 hash)
+{
+	return shelf_mulhi(hash, 0xaaaaaaaaaaaaaaaaULL +
+				 shelf_mulhi(hash, 0x5555555555555555ULL));
+}
+
+/* The slot, 1 to 63, at which a record is looked for first. */
+static inline __u32 shelf_home(__u64 hash, __u32 seed)
+{
+	__u32 x = (__u32)hash * (2 * seed + 1);
+
+	return 1 + (__u32)(((__u64)x * SHELF_LEAF_SLOTS) >> 32);
+}
+
+/* The first @bits bits of a place, @bits from 0 to 63. */
+static inline __u32 shelf_prefix(__u64 place, __u32 bits)
+{
+	return (__u32)((place >> 1) >> (63 - bits));
+}
+
+/*
+ * A small node uses its first entries. All nodes begin at a page, so to keep
+ * them from fighting over the same cache sets each turns its lines by a number
+ * of its own.
+ */
+static inline __u32 shelf_node_index(__u32 page, __u32 index)
+{
+	return (index ^ (page << 4)) & (SHELF_NODE_ENTRIES - 1);
+}
+
+static inline __u32 shelf_entry_page(__u32 entry)
+{
+	return entry >> SHELF_TAG_BITS;
+}
+
+static inline __u32 shelf_entry_tag(__u32 entry)
+{
+	return entry & ((1U << SHELF_TAG_BITS) - 1);
+}
+
+/* The entry of the leaf in which @place is looked for. */
+static inline __u32 shelf_walk(const struct shelf_view *v, const __u32 *dir,
+			       __u32 bits, __u64 place)
+{
+	__u32 entry = SHELF_LOAD(dir[shelf_prefix(place, bits)]);
+	int level;
+
+	for (level = 1; level < SHELF_LEVELS; level++) {
+		const __u32 *node;
+
+		if (shelf_entry_tag(entry) < SHELF_TAG_NODE)
+			break;
+		place <<= bits;
+		bits = shelf_entry_tag(entry) - SHELF_TAG_NODE;
+		node = shelf_view_page(v, shelf_entry_page(entry));
+		entry = SHELF_LOAD(node[shelf_node_index(shelf_entry_page(entry),
+							 shelf_prefix(place, bits))]);
+	}
+	return entry;
+}
+
+/* What products and catalogs have in common: the ends of the line. */
+struct shelf_record {
+	__s64 id;
+	__u64 generation;
+	__u8  body[46];
+	__u8  next;
+	__u8  state;
+};
+
+static inline const struct shelf_record *
+shelf_find(const struct shelf_view *v, const __u32 *dir, __u32 bits, __s64 id)
+{
+	__u64 hash = shelf_hash(id, v->seed);
+	__u32 entry = shelf_walk(v, dir, bits, shelf_place(hash));
+	__u32 slot = shelf_home(hash, shelf_entry_tag(entry));
+	const struct shelf_record *leaf;
+	__u32 i;
+
+	leaf = shelf_view_page(v, shelf_entry_page(entry));
+	for (i = 0; i < SHELF_LEAF_SLOTS; i++) {
+		const struct shelf_record *r = leaf + slot;
+
+		if (SHELF_LOAD(r->id) == id && SHELF_LOAD(r->state))
+			return r;
+		slot = SHELF_LOAD(r->next) % (SHELF_LEAF_SLOTS + 1);
+		if (!slot)
+			break;
+	}
+	return NULL;
+}
+
+/* The product's record in the arena, or NULL. */
+static inline const struct shelf_product *
+shelf_view_product(const struct shelf_view *v, __s64 id)
+{
+	__u32 bits = SHELF_LOAD(v->root->product_bits) % (SHELF_PRODUCT_DIR_BITS + 1);
+
+	return (const struct shelf_product *)
+	       shelf_find(v, v->root->product_dir, bits, id);
+}
+
+/* The catalog's record in the arena, or NULL. */
+static inline const struct shelf_catalog *
+shelf_view_catalog(const struct shelf_view *v, __s64 id)
+{
+	__u32 bits = SHELF_LOAD(v->root->catalog_bits) % (SHELF_CATALOG_DIR_BITS + 1);
+
+	return (const struct shelf_catalog *)
+	       shelf_find(v, v->root->catalog_dir, bits, id);
+}
+
+/*
+ * Copies up to @room attribute bytes of a record (the reader's own copy of it)
+ * and returns how many.
+ */
+static inline __u32 shelf_view_attrs(const struct shelf_view *v,
+				     const struct shelf_product *p,
+				     void *to, __u32 room)
+{
+	__u32 len = p->attrs_len < room ? p->attrs_len : room;
+	__u32 slot_room, done = 0;
+	const __u8 *slot;
+	const __u32 *pages;
+
+	if (len > SHELF_ATTRS_MAX)
+		len = SHELF_ATTRS_MAX;
+	if (!len)
+		return 0;
+	slot = shelf_view_slot(v, p->attrs_ref, &slot_room);
+	slot_room -= SHELF_SLOT_KEY;
+	slot += SHELF_SLOT_KEY;
+	if (p->attrs_len <= SHELF_ATTRS_INLINE) {
+		len = len < slot_room ? len : slot_room;
+		shelf_copy(to, slot, len);
+		return len;
+	}
+	pages = (const __u32 *)slot;
+	while (done < len && done / SHELF_PAGE_BYTES < slot_room / 4) {
+		__u32 page = SHELF_LOAD(pages[done / SHELF_PAGE_BYTES]);
+		__u32 n = len - done;
+
+		if (n > SHELF_PAGE_BYTES)
+			n = SHELF_PAGE_BYTES;
+		shelf_copy((__u8 *)to + done, shelf_view_page(v, page), n);
+		done += n;
+	}
+	return done;
+}
+
+/* How many of @n ascending members are below @id, or, with @equal, up to it. */
+static inline __u32 shelf_lower(const __s64 *members, __u32 n, __s64 id, bool equal)
+{
+	__u32 low = 0;
+
+	while (n) {
+		__u32 half = n / 2;
+		__s64 m = SHELF_LOAD(members[low + half]);
+		bool right = m < id || (equal && m == id);
+
+		low = right ? low + half + 1 : low;
+		n = right ? n - half - 1 : half;
+	}
+	return low;
+}
+
+/**
+ * struct shelf_run - a stretch of a set's members that lie side by side
+ */
+struct shelf_run {
+	const __s64 *members;
+	__u32 count;
+	bool last;	/* no member of the set is behind it */
+};
+
+/* Which fence's subtree holds @id. */
+static inline __u32 shelf_fence_find(const struct shelf_fence *f, __u32 n, __s64 id)
+{
+	__u32 low = 0;
+
+	while (n > 1) {
+		__u32 half = n / 2;
+		bool right = SHELF_LOAD(f[low + half].first) <= id;
+
+		low = right ? low + half : low;
+		n = right ? n - half : half;
+	}
+	return low;
+}
+
+/*
+ * The members of a page of the tree that can hold @id. If the set has members
+ * behind it, @next_first is the smallest of them.
+ */
+static inline struct shelf_run
+shelf_tree_run(const struct shelf_view *v, __u32 page, __u32 level, __s64 id,
+	       __s64 *next_first)
+{
+	struct shelf_run run = { .last = true };
+	const struct shelf_page_header *h = shelf_view_page(v, page);
+	__u32 n;
+
+	for (level %= SHELF_SET_LEVELS + 1; level; level--) {
+		const struct shelf_fence *f = (const void *)(h + 1);
+		__u32 i;
+
+		n = SHELF_LOAD(h->count);
+		n = n < SHELF_SET_PAGE_FENCES ? n : SHELF_SET_PAGE_FENCES;
+		i = shelf_fence_find(f, n, id);
+		if (i + 1 < n) {
+			*next_first = SHELF_LOAD(f[i + 1].first);
+			run.last = false;
+		}
+		h = shelf_view_page(v, SHELF_LOAD(f[i].page));
+	}
+	n = SHELF_LOAD(h->count);
+	run.count = n < SHELF_SET_PAGE_MEMBERS ? n : SHELF_SET_PAGE_MEMBERS;
+	run.members = (const __s64 *)(h + 1);
+	return run;
+}
+
+/* The stretch of a catalog (the reader's own copy of its record) around @id. */
+static inline struct shelf_run
+shelf_catalog_run(const struct shelf_view *v, const struct shelf_catalog *c,
+		  __s64 id, __s64 *next_first)
+{
+	struct shelf_run run = { .last = true };
+	__u32 room;
+
+	switch (c->set) {
+	case SHELF_SET_INLINE:
+		run.members = c->members;
+		run.count = c->count < SHELF_INLINE_MEMBERS ?
+			    (__u32)c->count : SHELF_INLINE_MEMBERS;
+		return run;
+	case SHELF_SET_SLOT:
+		run.members = (const __s64 *)shelf_view_slot(v, c->set_ref, &room) + 1;
+		room = room / 8 - 1;
+		run.count = c->count < room ? (__u32)c->count : room;
+		return run;
+	default:
+		return shelf_tree_run(v, c->set_ref, c->level, id, next_first);
+	}
+}
+
+static inline bool shelf_catalog_has(const struct shelf_view *v,
+				     const struct shelf_catalog *c, __s64 id)
+{
+	__s64 unused;
+	struct shelf_run run = shelf_catalog_run(v, c, id, &unused);
+	__u32 i = shelf_lower(run.members, run.count, id, false);
+
+	return i < run.count && SHELF_LOAD(run.members[i]) == id;
+}
+
+/**
+ * shelf_catalog_copy() - members in ascending order
+ * @after: with @from_start false, only members above it
+ * @more: set if members follow the last one copied
+ *
+ * Return: how many were copied, at most @room.
+ */
+static inline __u32 shelf_catalog_copy(const struct shelf_view *v,
+				       const struct shelf_catalog *c,
+				       bool from_start, __s64 after,
+				       __s64 *ids, __u32 room, bool *more)
+{
+	bool equal = !from_start;
+	__s64 id = from_start ? SHELF_ID_MIN : after;
+	__u32 done = 0, pages;
+
+	/* Every page but the first yields a member, so this is a bound. */
+	for (pages = 0; pages <= room + 1; pages++) {
+		__s64 next_first = 0;
+		struct shelf_run run = shelf_catalog_run(v, c, id, &next_first);
+		__u32 i = shelf_lower(run.members, run.count, id, equal);
+		__u32 n = run.count - i;
+
+		n = n < room - done ? n : room - done;
+		shelf_copy(ids + done, run.members + i, (size_t)n * 8);
+		done += n;
+		*more = i + n < run.count || !run.last;
+		if (!*more || done == room)
+			break;
+		id = next_first;
+		equal = false;
+	}
+	return done;
+}
+
+#endif /* SHELF_WALK_H */
