@@ -18,6 +18,7 @@ struct region {
 	bool changed;
 	struct sort_item *ops;
 	u32 n;
+	u32 ahead;	/* operations from @ops on, of this region and later ones */
 	u32 old;	/* records in d->old not yet merged begin here */
 	u32 olds;
 };
@@ -89,6 +90,24 @@ static u32 group_ops(struct draft *d, struct sort_item *ops, u32 n)
 	return same;
 }
 
+/*
+ * Sorted by place, operations are met in an order that their memory knows
+ * nothing of. Asking for those a few ahead hides most of the misses; the first
+ * lines are the operation and the beginning of its attributes.
+ */
+static void ask_ahead(const struct sort_item *ops, u32 n)
+{
+	const u32 ahead = 12, lines = 3;
+	const char *op;
+	u32 i;
+
+	if (n <= ahead)
+		return;
+	op = (const char *)item_op(&ops[ahead]);
+	for (i = 0; i < lines; i++)
+		prefetch(op + (size_t)i * SHELF_LINE);
+}
+
 static u32 image_find(const struct shelf_record *image, u64 hash, u32 seed, s64 id)
 {
 	u32 slot = shelf_home(hash, seed);
@@ -114,6 +133,7 @@ static int change_in_place(struct draft *d, struct table *t, struct region *r)
 		u8 next;
 		int ret;
 
+		ask_ahead(r->ops, r->ahead);
 		if (!slot)
 			break;
 		next = d->image[slot].next;
@@ -126,6 +146,7 @@ static int change_in_place(struct draft *d, struct table *t, struct region *r)
 		d->image[slot].next = next;
 		r->ops += group;
 		r->n -= group;
+		r->ahead -= group;
 	}
 	return gone;
 }
@@ -202,6 +223,7 @@ static int merge_block(struct draft *d, struct table *t, struct region *r, u64 l
 		struct leaf_item item = { .place = place };
 		int ret;
 
+		ask_ahead(r->ops, r->ahead);
 		if (place)
 			keep_olds(d, r, place - 1, &count);
 		item.hash = shelf_hash(id, d->store->seed);
@@ -214,6 +236,7 @@ static int merge_block(struct draft *d, struct table *t, struct region *r, u64 l
 			d->item[count++] = item;
 		r->ops += group;
 		r->n -= group;
+		r->ahead -= group;
 	}
 	keep_olds(d, r, last, &count);
 	return (int)count;
@@ -304,12 +327,12 @@ static int region_apply(struct draft *d, struct table *t, struct region *r)
 int table_apply(struct draft *d, struct table *t, struct sort_item *ops, u32 n)
 {
 	while (n) {
-		struct region r = { .ops = ops };
+		struct region r = { .ops = ops, .ahead = n };
 		u32 mine;
 		int ret;
 
 		r.entry = table_find(d, t, ops->key, &r.depth);
-		r.base = r.depth ? ops->key & ~last_place(0, r.depth) : 0;
+		r.base = ops->key & ~last_place(0, r.depth);
 		mine = ops_upto(ops, n, last_place(r.base, r.depth));
 		r.n = mine;
 		ret = region_apply(d, t, &r);

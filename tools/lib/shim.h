@@ -53,6 +53,7 @@ typedef __s64 s64;
 #define smp_store_release(p, v)	__atomic_store_n((p), (v), __ATOMIC_RELEASE)
 #define rcu_assign_pointer(p, v) __atomic_store_n(&(p), (v), __ATOMIC_RELEASE)
 #define rcu_dereference_protected(p, c) (p)
+#define prefetch(p)		__builtin_prefetch(p)
 #define cond_resched()		do { } while (0)
 
 typedef unsigned int gfp_t;
