@@ -124,15 +124,14 @@ int batch_add(struct batch *b, const struct op *op, const void *data,
 	*to = *op;
 	to->index = b->ops++;
 	if (data_bytes) {
-		size_t given = op->kind >= SHELF_OP_CATALOG_ADD ?
-			       data_bytes : op->len;
+		size_t given = op_on_catalog(op) ? data_bytes : op->len;
 
 		memcpy(to->data, data, given);
 		memset(to->data + given, 0, data_bytes - given);
 	}
 	block->used += (u32)bytes;
 	b->bytes += bytes;
-	if (op->kind >= SHELF_OP_CATALOG_ADD)
+	if (op_on_catalog(op))
 		b->catalog_ops++;
 	else
 		b->product_ops++;

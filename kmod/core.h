@@ -285,10 +285,14 @@ void batch_free(struct batch *b);
 int batch_add(struct batch *b, const struct op *op, const void *data,
 	      const char **why);
 
+static inline bool op_on_catalog(const struct op *op)
+{
+	return op->kind >= SHELF_OP_CATALOG_ADD;
+}
+
 static inline size_t op_bytes(const struct op *op)
 {
-	size_t data = op->kind >= SHELF_OP_CATALOG_ADD ?
-		      (size_t)op->len * 8 : op->len;
+	size_t data = op_on_catalog(op) ? (size_t)op->len * 8 : op->len;
 
 	return sizeof(*op) + ALIGN(data, 8);
 }

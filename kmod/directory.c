@@ -175,12 +175,14 @@ int table_set(struct draft *d, struct table *t, u64 place, u32 depth, u32 entry)
 
 	while (depth > dir.consumed + dir.bits) {
 		e = dir_entry(&dir, dir_prefix(&dir, place));
-		if (shelf_entry_tag(*e) >= SHELF_TAG_NODE)
-			ret = node_own(d, e, place, dir.consumed + dir.bits);
-		else if (dir.bits < dir_max_bits(t, &dir)) {
+		if (shelf_entry_tag(*e) < SHELF_TAG_NODE &&
+		    dir.bits < dir_max_bits(t, &dir)) {
 			dir_grow(t, &dir);
 			continue;
-		} else
+		}
+		if (shelf_entry_tag(*e) >= SHELF_TAG_NODE)
+			ret = node_own(d, e, place, dir.consumed + dir.bits);
+		else
 			ret = node_new(d, e, place, dir.consumed + dir.bits);
 		if (ret)
 			return ret;

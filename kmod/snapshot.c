@@ -38,7 +38,7 @@ int draft_error(struct draft *d, const struct op *op, int error, const char *wha
 	r->has_op = true;
 	r->op = op->index;
 	snprintf(r->message, sizeof(r->message), "%s: %s %lld", what,
-		 op->kind >= SHELF_OP_CATALOG_ADD ? "catalog" : "product",
+		 op_on_catalog(op) ? "catalog" : "product",
 		 (long long)op->id);
 	return error;
 }
@@ -170,7 +170,7 @@ static u32 gather(struct draft *d, const struct batch *b, bool catalogs)
 			const struct op *op = (const struct op *)(block->bytes + at);
 
 			at += (u32)op_bytes(op);
-			if (catalogs != (op->kind >= SHELF_OP_CATALOG_ADD))
+			if (op_on_catalog(op) != catalogs)
 				continue;
 			d->items[n++] = (struct sort_item){
 				shelf_place(shelf_hash(op->id, d->store->seed)),
@@ -292,7 +292,7 @@ void retired_free(struct store *st, struct retired *r)
 
 	if (st->control->oldest < r->generation)
 		WRITE_ONCE(st->control->oldest, r->generation);
-	smp_wmb();
+	smp_wmb();	/* pairs with the fence in shelf_retry() */
 
 	st->first = r->next;
 	if (!st->first)

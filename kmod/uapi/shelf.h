@@ -389,10 +389,10 @@ enum shelf_cmd {
 enum shelf_attr {
 	SHELF_A_UNSPEC,
 	SHELF_A_PAD,
-	SHELF_A_NAME,			/* string, 1 to SHELF_NAME_MAX of [A-Za-z0-9_.-],
-					 * not beginning with . or - */
-	SHELF_A_MAX_BYTES,		/* u64, SHELF_MIN_BYTES to SHELF_MAX_BYTES,
-					 * rounded up to whole chunks */
+	/* string, 1 to SHELF_NAME_MAX of [A-Za-z0-9_.-], not . or - first */
+	SHELF_A_NAME,
+	/* u64, SHELF_MIN_BYTES to SHELF_MAX_BYTES, rounded up to chunks */
+	SHELF_A_MAX_BYTES,
 	SHELF_A_BATCH_BYTES,		/* u64, most bytes staged in one batch */
 	SHELF_A_QUARANTINE_MS,		/* u32, 0 to 3600000 */
 	SHELF_A_HASH_SEED,		/* u64, for tests; random if absent */
@@ -411,8 +411,8 @@ enum shelf_attr {
 	SHELF_A_MESSAGE,		/* string, what was refused */
 	SHELF_A_OP_INDEX,		/* u64, which operation, from 0 */
 	SHELF_A_OPS,			/* u64, operations applied */
-	SHELF_A_ABSENT,			/* u64, deletes and removes of what was
-					 * not there, adds of what was */
+	/* u64, deletes and removes of what was not there, adds of what was */
+	SHELF_A_ABSENT,
 	SHELF_A_PAGES,			/* u64, pages written by the commit */
 	SHELF_A_DRAFT_NS,		/* u64, drafting */
 	SHELF_A_PUBLISH_NS,		/* u64, publishing and announcing */

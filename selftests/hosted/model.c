@@ -103,15 +103,21 @@ static void change_product(struct model *m, struct batch *b, u32 i, u64 *random)
 	}
 	op.fields = (u8)model_below(random, 32);
 	if (op.fields & FIELD_PRICE)
-		p->price = op.price = (s64)model_random(random);
+		op.price = (s64)model_random(random);
 	if (op.fields & FIELD_STOCK)
-		p->stock = op.stock = model_below(random, 3);
+		op.stock = model_below(random, 3);
 	if (op.fields & FIELD_FLAGS)
-		p->flags = op.flags = (u32)model_random(random);
+		op.flags = (u32)model_random(random);
 	if (op.fields & FIELD_CURRENCY) {
 		memcpy(op.currency, model_below(random, 2) ? "EUR" : "JPY", 4);
 		memcpy(p->currency, op.currency, 4);
 	}
+	if (op.fields & FIELD_PRICE)
+		p->price = op.price;
+	if (op.fields & FIELD_STOCK)
+		p->stock = op.stock;
+	if (op.fields & FIELD_FLAGS)
+		p->flags = op.flags;
 	if (op.fields & FIELD_ATTRS) {
 		if (model_below(random, 4) || !p->attrs)
 			set_attrs(p, random);	/* else the same again */

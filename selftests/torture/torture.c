@@ -18,7 +18,7 @@
  *   mixed    two records, or the two maps, are of different generations
  *   stale    a record is not of the generation that the section began with
  *   backward a later section began with an earlier generation
- *   old      a section that began after an acknowledgement was of a generation
+ *   old      a section that began after an acknowledgment was of a generation
  *            before the acknowledged one
  *
  * Half of the readers are mapped, half ask by ioctl (kernel shelves only).
@@ -458,7 +458,8 @@ static void parse(int argc, char **argv, struct options *o)
 			exit(2);
 	}
 	if (optind != argc - 1 || o->readers < 1 || o->readers > READERS_MAX) {
-		fprintf(stderr, "torture: [--seconds N] [--readers 1-64] [--seed N] [--max-bytes N] NAME\n");
+		fputs("usage: torture [--seconds N] [--readers 1-64] [--seed N]\n"
+		      "               [--max-bytes N] NAME\n", stderr);
 		exit(2);
 	}
 	o->name = argv[optind];

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+#
+# A few obvious targets; `make help` lists them. What is built lies in build/.
+
+O := build
+CC ?= gcc
+CFLAGS ?= -O2 -g
+JOBS := $(shell nproc)
+
+# Kernels whose headers are here. Sources are copied to a directory for each,
+# so that their objects stay apart.
+KERNELS := $(notdir $(patsubst %/build/,%,$(wildcard /lib/modules/*/build/)))
+KERNEL ?= $(shell uname -r)
+MODULES := $(KERNELS:%=$(O)/kmod/%/shelf.ko)
+
+all: modules tools
+
+help:
+	@echo 'make            build the module for every kernel with headers here, and the tools'
+	@echo 'make demo       the main job on this machine'"'"'s own Debian archive, in a VM'
+	@echo 'make check      every test that fits into half an hour, on both kernels, in VMs'
+	@echo 'make check-hosted  the tests that need no VM'
+	@echo 'make check-guest   the tests in VMs'
+	@echo 'make check-static  sparse, checkpatch, shellcheck'
+	@echo 'make bench      measure the hosted twin; writes bench/summary.tsv'
+	@echo 'make soak       the torture test for 10 minutes (SECONDS=N), hosted'
+	@echo 'make install    module for the running kernel, tools, library (DESTDIR, PREFIX)'
+	@echo 'make clean      remove build/'
+
+modules: $(MODULES)
+
+$(O)/kmod/%/shelf.ko: FORCE
+	@mkdir -p $(@D)/uapi
+	@cp -pu kmod/*.[ch] kmod/Kbuild $(@D)/
+	@cp -pu kmod/uapi/*.h $(@D)/uapi/
+	@$(MAKE) -s -C /lib/modules/$*/build M=$(CURDIR)/$(@D) W=1 modules
+
+tools:
+	@$(MAKE) -s -C tools O=$(CURDIR)/$(O)/tools
+
+# The hosted tests, with sanitizers: they link a library that is built with
+# them as well, the core inside it.
+SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+HOSTED_FLAGS := -std=gnu11 -g -O1 -Wall -Wextra -Wshadow $(SAN)
+LIBS = $$(pkg-config --libs libnl-genl-3.0) -lpthread
+
+tools-san:
+	@$(MAKE) -s -C tools O=$(CURDIR)/$(O)/tools SAN=address,undefined
+
+$(O)/hosted/%: selftests/hosted/%.c selftests/hosted/model.c selftests/hosted/model.h tools-san
+	@mkdir -p $(@D)
+	@$(CC) $(HOSTED_FLAGS) -o $@ $< selftests/hosted/model.c $(O)/tools-address-undefined/libshelf.a \
+		-lcmocka $(LIBS)
+
+hosted-tests: $(O)/hosted/unit $(O)/hosted/model-test $(O)/torture/torture
+
+$(O)/torture/torture: selftests/torture/torture.c tools FORCE
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -o $@ $< $(O)/tools/libshelf.a \
+		$(LIBS)
+
+# Guest tests are kselftest programs; the harness is the kernel's own.
+KSELFTEST := $(O)/kernel/tools/testing/selftests
+GUEST_SRC := $(filter-out %/common.c,$(wildcard selftests/guest/*.c))
+GUEST := $(GUEST_SRC:selftests/guest/%.c=$(O)/guest/%)
+
+$(O)/kernel/.stamp:
+	@echo '  extracting kselftest_harness.h and checkpatch.pl from the kernel source'
+	@tools/kernel-files $(O)/kernel
+	@touch $@
+
+$(O)/guest/%: selftests/guest/%.c $(wildcard selftests/guest/*.h) selftests/guest/common.c $(O)/kernel/.stamp tools FORCE
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -I$(KSELFTEST) \
+		$$(pkg-config --cflags libnl-genl-3.0) -o $@ $< selftests/guest/common.c \
+		$(O)/tools/libshelf.a $(LIBS)
+
+guest-tests: $(GUEST) $(O)/torture/torture
+
+check:
+	@selftests/run all
+
+check-hosted:
+	@selftests/run hosted
+
+check-guest:
+	@selftests/run guest
+
+check-static:
+	@selftests/run static
+
+SECONDS ?= 600
+soak: $(O)/torture/torture
+	$(O)/torture/torture --seconds $(SECONDS) --readers 2 hosted:$(O)/torture/soak.shelf
+
+demo:
+	@tools/demo/demo
+
+$(O)/demo/debian-catalogue: $(wildcard tools/demo/*.c tools/demo/*.h)
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -o $@ $(addprefix tools/demo/,debian-catalogue.c \
+		membership.c registry.c batchfile.c debindex.c aptsource.c debversion.c die.c) -ljansson -lxxhash
+
+$(O)/demo/reader: tools/demo/reader.c tools FORCE
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -o $@ $< $(O)/tools/libshelf.a \
+		$(LIBS) -lxxhash
+
+demo-programs: $(O)/demo/debian-catalogue $(O)/demo/reader
+
+BENCH_FLAGS := -std=gnu11 -O2 -g -Wall -Wextra
+$(O)/bench/commit: tools/bench/commit.c tools FORCE
+	@mkdir -p $(@D)
+	@$(CC) $(BENCH_FLAGS) -o $@ $< $(O)/tools/libshelf.a $(LIBS)
+
+bench: $(O)/bench/commit
+	@mkdir -p bench
+	@$(O)/bench/commit bench/summary.tsv
+
+install: $(O)/kmod/$(KERNEL)/shelf.ko tools
+	$(MAKE) -C /lib/modules/$(KERNEL)/build M=$(CURDIR)/$(O)/kmod/$(KERNEL) modules_install
+	depmod $(KERNEL)
+	$(MAKE) -C tools O=$(CURDIR)/$(O)/tools install
+
+clean:
+	rm -rf $(O)
+
+FORCE:
+.PHONY: all help modules tools tools-san hosted-tests guest-tests check check-hosted check-guest \
+	check-static soak demo demo-programs bench install clean FORCE

@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Reading by ioctl: for those who can't map, and for what a mapped reader
+ * falls back to.
+ *
+ * P1, P3: each answer comes from one root, walked in one rcu_read_lock()
+ * section, into a buffer of ours; user memory is touched only outside of it.
+ * P8: user memory is read once, then the copy is used; what goes back is zeroed
+ * first, and holds no reference into the arena.
+ */
+#include <linux/nospec.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "shelf.h"
+#include "trace.h"
+
+#define ATTRS_ON_STACK	256U
+
+union ioctl_arg {
+	u32 size;
+	struct shelf_ioc_info info;
+	struct shelf_ioc_get get;
+	struct shelf_ioc_get_many get_many;
+	struct shelf_ioc_members members;
+	struct shelf_ioc_is_member is_member;
+	struct shelf_ioc_wait wait;
+};
+
+/**
+ * struct ioctl_op - one row of the table
+ * @size: of the struct as this kernel knows it
+ * @min: of the oldest struct that makes sense
+ * @handle: fills in the answer
+ */
+struct ioctl_op {
+	size_t size;
+	size_t min;
+	int (*handle)(struct shelf *s, union ioctl_arg *arg);
+};
+
+void shelf_view_rcu(const struct shelf *s, struct shelf_view *view)
+{
+	/* Chunks come before the root that needs them; see arena_grow(). */
+	view->root = rcu_dereference(s->store.root);
+	view->chunks = s->store.arena.chunk;
+	view->seed = s->store.seed;
+}
+
+u64 shelf_generation(const struct shelf *s)
+{
+	/*
+	 * P1. Pairs with the release in draft_publish(): who is told of a
+	 * generation finds it, or a newer one, behind the root.
+	 */
+	return smp_load_acquire(&s->store.control->current_word) >>
+	       SHELF_ROOT_BITS;
+}
+
+static void count_lookups(struct shelf *s, unsigned int cmd, u32 ids, u32 found)
+{
+	shelf_count(s, STAT_LOOKUPS, ids);
+	shelf_count(s, STAT_HITS, found);
+	shelf_count(s, STAT_MISSES, ids - found);
+	trace_shelf_lookup(s->name, _IOC_NR(cmd), ids, found);
+}
+
+static int ioctl_info(struct shelf *s, union ioctl_arg *a)
+{
+	const struct shelf_control *c = s->store.control;
+	struct shelf_ioc_info *arg = &a->info;
+	struct shelf_view view;
+
+	if (arg->flags)
+		return -EINVAL;
+	arg->abi = c->abi;
+	arg->dead = READ_ONCE(s->dead);
+	arg->oldest = READ_ONCE(c->oldest);
+	arg->max_bytes = c->max_bytes;
+	arg->arena_bytes = c->arena_bytes;
+	strscpy_pad(arg->name, s->name, sizeof(arg->name));
+	rcu_read_lock();
+	shelf_view_rcu(s, &view);
+	arg->generation = view.root->generation;
+	arg->products = view.root->products;
+	arg->catalogs = view.root->catalogs;
+	arg->memberships = view.root->memberships;
+	arg->attrs_bytes = view.root->attrs_bytes;
+	arg->committed_ns = view.root->committed_ns;
+	rcu_read_unlock();
+	return 0;
+}
+
+/* The record as answers give it: zeros but for the id if there is none. */
+static bool copy_product(const struct shelf_view *view, s64 id,
+			 struct shelf_product *to)
+{
+	const struct shelf_product *p = shelf_view_product(view, id);
+
+	if (!p) {
+		*to = (struct shelf_product){ .id = id };
+		return false;
+	}
+	*to = *p;
+	return true;
+}
+
+static void hide_refs(struct shelf_product *p)
+{
+	p->attrs_ref = 0;
+	p->next = 0;
+}
+
+/* Room for attribute bytes, and how many were put there. */
+struct attrs {
+	u8 *to;
+	u32 room;
+	u32 len;
+};
+
+/* The record and the first of its attribute bytes, of one snapshot. */
+static bool look_product(struct shelf *s, struct shelf_ioc_get *arg,
+			 struct attrs *attrs)
+{
+	struct shelf_view view;
+	bool found;
+
+	attrs->len = 0;
+	rcu_read_lock();
+	shelf_view_rcu(s, &view);
+	arg->generation = view.root->generation;
+	found = copy_product(&view, arg->id, &arg->product);
+	if (found)
+		attrs->len = shelf_view_attrs(&view, &arg->product, attrs->to,
+					      attrs->room);
+	rcu_read_unlock();
+	hide_refs(&arg->product);
+	return found;
+}
+
+static int answer_product(struct shelf *s, struct shelf_ioc_get *arg, bool found,
+			  const struct attrs *attrs)
+{
+	count_lookups(s, SHELF_IOC_GET, 1, found);
+	if (!found)
+		return -ENOENT;
+	if (copy_to_user(u64_to_user_ptr(arg->attrs), attrs->to, attrs->len))
+		return -EFAULT;
+	return 0;
+}
+
+static u32 attrs_wanted(const struct shelf_ioc_get *arg)
+{
+	return min3(arg->product.attrs_len, arg->attrs_size, SHELF_ATTRS_MAX);
+}
+
+/* Attributes that are too long for the stack; they may grow as we allocate. */
+static int get_long(struct shelf *s, struct shelf_ioc_get *arg)
+{
+	struct attrs attrs = { 0 };
+	bool found = true;
+	int ret;
+
+	while (attrs_wanted(arg) > attrs.room) {
+		kvfree(attrs.to);
+		attrs.room = attrs_wanted(arg);
+		attrs.to = kvmalloc(attrs.room, GFP_KERNEL);
+		if (!attrs.to)
+			return -ENOMEM;
+		found = look_product(s, arg, &attrs);
+	}
+	ret = answer_product(s, arg, found, &attrs);
+	kvfree(attrs.to);
+	return ret;
+}
+
+static int ioctl_get(struct shelf *s, union ioctl_arg *a)
+{
+	struct shelf_ioc_get *arg = &a->get;
+	u8 on_stack[ATTRS_ON_STACK];
+	struct attrs attrs = { .to = on_stack };
+	bool found;
+
+	if (arg->flags || arg->reserved)
+		return -EINVAL;
+	attrs.room = min(arg->attrs_size, ATTRS_ON_STACK);
+	found = look_product(s, arg, &attrs);
+	if (attrs_wanted(arg) > ATTRS_ON_STACK)
+		return get_long(s, arg);
+	return answer_product(s, arg, found, &attrs);
+}
+
+static u32 look_products(struct shelf *s, struct shelf_ioc_get_many *arg,
+			 const s64 *ids, struct shelf_product *products)
+{
+	struct shelf_view view;
+	u32 i, found = 0;
+
+	rcu_read_lock();
+	shelf_view_rcu(s, &view);
+	arg->generation = view.root->generation;
+	for (i = 0; i < arg->count; i++) {
+		found += copy_product(&view, ids[i], &products[i]);
+		hide_refs(&products[i]);
+	}
+	rcu_read_unlock();
+	return found;
+}
+
+static int get_many(struct shelf *s, struct shelf_ioc_get_many *arg, s64 *ids,
+		    struct shelf_product *products)
+{
+	if (copy_from_user(ids, u64_to_user_ptr(arg->ids),
+			   array_size(arg->count, sizeof(*ids))))
+		return -EFAULT;
+	arg->found = look_products(s, arg, ids, products);
+	count_lookups(s, SHELF_IOC_GET_MANY, arg->count, arg->found);
+	if (copy_to_user(u64_to_user_ptr(arg->products), products,
+			 array_size(arg->count, sizeof(*products))))
+		return -EFAULT;
+	return 0;
+}
+
+static int ioctl_get_many(struct shelf *s, union ioctl_arg *a)
+{
+	struct shelf_ioc_get_many *arg = &a->get_many;
+	struct shelf_product *products;
+	s64 *ids;
+	int ret = -ENOMEM;
+
+	if (arg->flags || arg->count > SHELF_GET_MANY_MAX)
+		return -EINVAL;
+	ids = kvmalloc_array(arg->count, sizeof(*ids), GFP_KERNEL);
+	products = kvmalloc_array(arg->count, sizeof(*products), GFP_KERNEL);
+	if (ids && products)
+		ret = get_many(s, arg, ids, products);
+	kvfree(products);
+	kvfree(ids);
+	return ret;
+}
+
+static int look_members(struct shelf *s, struct shelf_ioc_members *arg, s64 *ids,
+			u32 room)
+{
+	bool from_start = !(arg->flags & SHELF_MEMBERS_AFTER);
+	const struct shelf_catalog *c;
+	struct shelf_catalog copy;
+	struct shelf_view view;
+	bool more = false;
+
+	arg->count = 0;
+	arg->total = 0;
+	rcu_read_lock();
+	shelf_view_rcu(s, &view);
+	arg->generation = view.root->generation;
+	c = shelf_view_catalog(&view, arg->catalog);
+	if (c) {
+		copy = *c;
+		arg->total = copy.count;
+		arg->count = shelf_catalog_copy(&view, &copy, from_start,
+						arg->after, ids, room, &more);
+	}
+	rcu_read_unlock();
+	arg->more = more;
+	return c ? 0 : -ENOENT;
+}
+
+static int ioctl_members(struct shelf *s, union ioctl_arg *a)
+{
+	struct shelf_ioc_members *arg = &a->members;
+	u32 room = arg->count;
+	s64 *ids;
+	int ret;
+
+	if (arg->flags & ~SHELF_MEMBERS_AFTER || room > SHELF_PAGE_MEMBERS_MAX)
+		return -EINVAL;
+	ids = kvmalloc_array(room, sizeof(*ids), GFP_KERNEL);
+	if (!ids)
+		return -ENOMEM;
+	ret = look_members(s, arg, ids, room);
+	shelf_count(s, STAT_MEMBERS, arg->count);
+	trace_shelf_lookup(s->name, _IOC_NR(SHELF_IOC_MEMBERS), room, arg->count);
+	if (!ret && copy_to_user(u64_to_user_ptr(arg->ids), ids,
+				 array_size(arg->count, sizeof(*ids))))
+		ret = -EFAULT;
+	kvfree(ids);
+	return ret;
+}
+
+static int ioctl_is_member(struct shelf *s, union ioctl_arg *a)
+{
+	struct shelf_ioc_is_member *arg = &a->is_member;
+	const struct shelf_catalog *c;
+	struct shelf_catalog copy;
+	struct shelf_view view;
+
+	if (arg->flags || arg->reserved)
+		return -EINVAL;
+	arg->member = 0;
+	rcu_read_lock();
+	shelf_view_rcu(s, &view);
+	arg->generation = view.root->generation;
+	c = shelf_view_catalog(&view, arg->catalog);
+	if (c) {
+		copy = *c;
+		arg->member = shelf_catalog_has(&view, &copy, arg->product);
+	}
+	rcu_read_unlock();
+	count_lookups(s, SHELF_IOC_IS_MEMBER, 1, arg->member);
+	return 0;
+}
+
+static bool wait_over(const struct shelf *s, u64 generation)
+{
+	return shelf_generation(s) >= generation || READ_ONCE(s->dead);
+}
+
+static int ioctl_wait(struct shelf *s, union ioctl_arg *a)
+{
+	struct shelf_ioc_wait *arg = &a->wait;
+	bool forever = arg->timeout_ns < 0;
+	ktime_t time = forever ? KTIME_MAX : ns_to_ktime(arg->timeout_ns);
+	u64 awaited = arg->generation;
+	int ret;
+
+	if (arg->flags)
+		return -EINVAL;
+	shelf_count(s, STAT_WAITS, 1);
+	ret = wait_event_interruptible_hrtimeout(s->wait, wait_over(s, awaited),
+						 time);
+	arg->generation = shelf_generation(s);
+	if (arg->generation >= awaited)
+		return 0;
+	if (ret == -ETIME)
+		return -ETIMEDOUT;
+	/* A wait begun anew after a signal handler would begin its time anew. */
+	if (ret == -ERESTARTSYS)
+		return forever ? -ERESTARTSYS : -ERESTARTNOHAND;
+	return -ENODEV;
+}
+
+#define IOCTL_OP(_cmd, _handle, _type, _last)				\
+	[_IOC_NR(_cmd)] = {						\
+		.size = sizeof(struct _type),				\
+		.min = offsetofend(struct _type, _last),		\
+		.handle = _handle,					\
+	}
+
+static const struct ioctl_op ioctl_ops[] = {
+	IOCTL_OP(SHELF_IOC_INFO, ioctl_info, shelf_ioc_info, generation),
+	IOCTL_OP(SHELF_IOC_GET, ioctl_get, shelf_ioc_get, product),
+	IOCTL_OP(SHELF_IOC_GET_MANY, ioctl_get_many, shelf_ioc_get_many,
+		 generation),
+	IOCTL_OP(SHELF_IOC_MEMBERS, ioctl_members, shelf_ioc_members,
+		 generation),
+	IOCTL_OP(SHELF_IOC_IS_MEMBER, ioctl_is_member, shelf_ioc_is_member,
+		 generation),
+	IOCTL_OP(SHELF_IOC_WAIT, ioctl_wait, shelf_ioc_wait, timeout_ns),
+};
+
+static const struct ioctl_op *find_op(unsigned int cmd)
+{
+	unsigned int nr = _IOC_NR(cmd);
+
+	if (nr >= ARRAY_SIZE(ioctl_ops) || cmd != _IO(SHELF_IOC, nr))
+		return NULL;
+	return &ioctl_ops[array_index_nospec(nr, ARRAY_SIZE(ioctl_ops))];
+}
+
+/* These still tell a generation, and of what is absent that it is. */
+static bool is_answer(int ret)
+{
+	return !ret || ret == -ENOENT || ret == -ETIMEDOUT || ret == -ENODEV;
+}
+
+long shelf_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct shelf_file *f = file->private_data;
+	const struct ioctl_op *op = find_op(cmd);
+	void __user *user = (void __user *)arg;
+	union ioctl_arg a = {};
+	u32 size;
+	int ret;
+
+	if (!op)
+		return -ENOTTY;
+	if (get_user(size, (u32 __user *)user))
+		return -EFAULT;
+	if (size < op->min)
+		return -EINVAL;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+	ret = copy_struct_from_user(&a, op->size, user, size);
+	if (ret)
+		return ret;
+	a.size = size;	/* as checked, whatever it may have become since */
+	ret = op->handle(f->shelf, &a);
+	if (is_answer(ret) && copy_to_user(user, &a, min_t(size_t, size, op->size)))
+		return -EFAULT;
+	return ret;
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * What the family says: answers, results of commits, and events. Every
+ * message is far smaller than the buffer it is put into, so that running out
+ * of room is a bug; the exception is a dump, which goes on in the next one.
+ */
+#include <linux/netlink.h>
+#include <net/genetlink.h>
+#include <net/net_namespace.h>
+
+#include "shelf.h"
+
+static int put_u64(struct sk_buff *skb, int attr, u64 value)
+{
+	return nla_put_u64_64bit(skb, attr, value, SHELF_A_PAD);
+}
+
+/*
+ * Sizes of the newest snapshot. What lies in the root is copied out of it
+ * before the section ends, since the page may be reused after.
+ */
+static int put_root(struct sk_buff *skb, const struct shelf *s)
+{
+	const struct shelf_root *root;
+	u64 generation, products, catalogs, memberships;
+
+	rcu_read_lock();
+	root = rcu_dereference(s->store.root);
+	generation = root->generation;
+	products = root->products;
+	catalogs = root->catalogs;
+	memberships = root->memberships;
+	rcu_read_unlock();
+
+	if (put_u64(skb, SHELF_A_GENERATION, generation) ||
+	    put_u64(skb, SHELF_A_PRODUCTS, products) ||
+	    put_u64(skb, SHELF_A_CATALOGS, catalogs) ||
+	    put_u64(skb, SHELF_A_MEMBERSHIPS, memberships))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static int put_settings(struct sk_buff *skb, const struct shelf *s)
+{
+	u64 quarantine_ns = READ_ONCE(s->store.quarantine_ns);
+	u64 bytes = (u64)READ_ONCE(s->store.arena.chunks) << SHELF_CHUNK_SHIFT;
+
+	if (nla_put_string(skb, SHELF_A_NAME, s->name) ||
+	    put_u64(skb, SHELF_A_MAX_BYTES, s->store.control->max_bytes) ||
+	    put_u64(skb, SHELF_A_BATCH_BYTES, READ_ONCE(s->batch_bytes)) ||
+	    nla_put_u32(skb, SHELF_A_QUARANTINE_MS,
+			(u32)div_u64(quarantine_ns, NSEC_PER_MSEC)) ||
+	    put_u64(skb, SHELF_A_BYTES, bytes) ||
+	    nla_put_u32(skb, SHELF_A_OPENS, atomic_read(&s->opens)))
+		return -EMSGSIZE;
+	return 0;
+}
+
+/* One NEW message. EMSGSIZE if @skb has no room left for it. */
+int message_shelf(struct sk_buff *skb, const struct shelf *s, u32 portid,
+		  u32 seq, int flags)
+{
+	void *head = genlmsg_put(skb, portid, seq, &shelf_genl, flags,
+				 SHELF_CMD_NEW);
+
+	if (!head)
+		return -EMSGSIZE;
+	if (put_settings(skb, s) || put_root(skb, s)) {
+		genlmsg_cancel(skb, head);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(skb, head);
+	return 0;
+}
+
+/* Answers a begin with the cookie. */
+int message_cookie(struct genl_info *info, u64 cookie)
+{
+	struct sk_buff *reply = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	void *head;
+
+	if (!reply)
+		return -ENOMEM;
+	head = genlmsg_put_reply(reply, info, &shelf_genl, 0,
+				 SHELF_CMD_BATCH_BEGIN);
+	if (WARN_ON_ONCE(!head || nla_put_u64_64bit(reply, SHELF_A_COOKIE,
+						    cookie, SHELF_A_PAD))) {
+		nlmsg_free(reply);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(reply, head);
+	return genlmsg_reply(reply, info);
+}
+
+static int put_times(struct sk_buff *skb, const struct report *r)
+{
+	if (put_u64(skb, SHELF_A_DRAFT_NS, r->draft_ns) ||
+	    put_u64(skb, SHELF_A_PUBLISH_NS, r->publish_ns) ||
+	    put_u64(skb, SHELF_A_GRACE_NS, r->grace_ns))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static int put_committed(struct sk_buff *skb, const struct report *r)
+{
+	if (put_u64(skb, SHELF_A_GENERATION, r->generation) ||
+	    put_u64(skb, SHELF_A_OPS, r->ops) ||
+	    put_u64(skb, SHELF_A_ABSENT, r->absent) ||
+	    put_u64(skb, SHELF_A_PAGES, r->pages))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static int put_refused(struct sk_buff *skb, const struct report *r)
+{
+	if (nla_put_string(skb, SHELF_A_MESSAGE, r->message))
+		return -EMSGSIZE;
+	return r->has_op ? put_u64(skb, SHELF_A_OP_INDEX, r->op) : 0;
+}
+
+static int put_result(struct sk_buff *skb, const struct commit *c)
+{
+	const struct report *r = &c->report;
+
+	if (put_u64(skb, SHELF_A_COOKIE, c->cookie) ||
+	    nla_put_u32(skb, SHELF_A_ERROR, -r->error))
+		return -EMSGSIZE;
+	if (r->error)
+		return put_refused(skb, r);
+	return put_committed(skb, r) ?: put_times(skb, r);
+}
+
+/*
+ * Sends @skb, made by genlmsg_new(), as the answer to @c.
+ *
+ * A sender that lets its receive buffer fill up loses the answer: the worker
+ * waits for nobody. @skb was made before the commit was queued, so that memory
+ * can't be what it lacks.
+ */
+void message_result(struct sk_buff *skb, const struct commit *c)
+{
+	void *head = genlmsg_put(skb, c->portid, c->seq, &shelf_genl, 0,
+				 SHELF_CMD_BATCH_RESULT);
+
+	if (WARN_ON_ONCE(!head || put_result(skb, c))) {
+		nlmsg_free(skb);
+		return;
+	}
+	genlmsg_end(skb, head);
+	genlmsg_unicast(&init_net, skb, c->portid);
+}
+
+static int put_event(struct sk_buff *skb, u8 cmd, const struct shelf *s,
+		     const struct report *report)
+{
+	void *head = genlmsg_put(skb, 0, 0, &shelf_genl, 0, cmd);
+
+	if (!head || nla_put_string(skb, SHELF_A_NAME, s->name))
+		return -EMSGSIZE;
+	if (report && put_committed(skb, report))
+		return -EMSGSIZE;
+	genlmsg_end(skb, head);
+	return 0;
+}
+
+/* A hint: lost if memory is short. Who must not miss one polls the device. */
+void netlink_event(u8 cmd, struct shelf *s, const struct report *report)
+{
+	struct sk_buff *skb;
+
+	if (!genl_has_listeners(&shelf_genl, &init_net, 0))
+		return;
+	skb = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	if (!skb)
+		return;
+	if (WARN_ON_ONCE(put_event(skb, cmd, s, report)))
+		nlmsg_free(skb);
+	else
+		genlmsg_multicast(&shelf_genl, skb, 0, 0, GFP_KERNEL);
+}

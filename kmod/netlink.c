@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * The generic netlink family: shelves are created, changed, listed and
+ * destroyed here. Batches on their way in are stage.c's, and what goes out is
+ * put together in message.c.
+ *
+ * P8: only an administrator of the initial user namespace, in the initial
+ * network namespace, gets past GENL_ADMIN_PERM; that goes for listing and for
+ * events, too. Each command has a policy of its own and is validated strictly:
+ * an attribute that a command doesn't know is refused, not ignored.
+ */
+#include <linux/netlink.h>
+#include <linux/notifier.h>
+#include <linux/random.h>
+#include <linux/sizes.h>
+#include <net/genetlink.h>
+#include <net/net_namespace.h>
+
+#include "compat.h"
+#include "shelf.h"
+
+/* Room for one operation of the largest kind. */
+#define BATCH_BYTES_MIN		SZ_64K
+
+/* Not const: before 6.2 a policy can't point to what is. */
+static struct netlink_range_validation max_bytes_range = {
+	.min = SHELF_MIN_BYTES,
+	.max = SHELF_MAX_BYTES,
+};
+
+static struct netlink_range_validation batch_bytes_range = {
+	.min = BATCH_BYTES_MIN,
+	.max = SHELF_MAX_BYTES,
+};
+
+static struct netlink_range_validation quarantine_range = {
+	.max = SHELF_QUARANTINE_MS_MAX,
+};
+
+#define NAME_POLICY { .type = NLA_NUL_STRING, .len = SHELF_NAME_MAX }
+
+static const struct nla_policy create_policy[] = {
+	[SHELF_A_NAME] = NAME_POLICY,
+	[SHELF_A_MAX_BYTES] = NLA_POLICY_FULL_RANGE(NLA_U64, &max_bytes_range),
+	[SHELF_A_BATCH_BYTES] = NLA_POLICY_FULL_RANGE(NLA_U64,
+						      &batch_bytes_range),
+	[SHELF_A_QUARANTINE_MS] = NLA_POLICY_FULL_RANGE(NLA_U32,
+							&quarantine_range),
+	[SHELF_A_HASH_SEED] = { .type = NLA_U64 },
+};
+
+static const struct nla_policy set_policy[] = {
+	[SHELF_A_NAME] = NAME_POLICY,
+	[SHELF_A_BATCH_BYTES] = NLA_POLICY_FULL_RANGE(NLA_U64,
+						      &batch_bytes_range),
+	[SHELF_A_QUARANTINE_MS] = NLA_POLICY_FULL_RANGE(NLA_U32,
+							&quarantine_range),
+};
+
+static const struct nla_policy name_policy[] = {
+	[SHELF_A_NAME] = NAME_POLICY,
+};
+
+static const struct nla_policy ops_policy[] = {
+	[SHELF_A_COOKIE] = { .type = NLA_U64 },
+	/* Looked into by stage.c, so that what is refused poisons its batch. */
+	[SHELF_A_OP] = { .type = NLA_NESTED },
+};
+
+static const struct nla_policy commit_policy[] = {
+	[SHELF_A_COOKIE] = { .type = NLA_U64 },
+	[SHELF_A_EXPECT] = { .type = NLA_U64 },
+	[SHELF_A_OPS] = { .type = NLA_U64 },
+};
+
+static const struct nla_policy cookie_policy[] = {
+	[SHELF_A_COOKIE] = { .type = NLA_U64 },
+};
+
+static struct nlattr *name_attr(struct genl_info *info)
+{
+	if (!info->attrs[SHELF_A_NAME])
+		NL_SET_ERR_MSG(info->extack, "NAME is missing");
+	return info->attrs[SHELF_A_NAME];
+}
+
+/* The shelf that a message names, with a reference, or ERR_PTR. */
+struct shelf *netlink_shelf_get(struct genl_info *info)
+{
+	struct nlattr *name = name_attr(info);
+	struct shelf *s;
+
+	if (!name)
+		return ERR_PTR(-EINVAL);
+	s = shelf_find_get(nla_data(name));
+	if (!s) {
+		NL_SET_ERR_MSG_ATTR(info->extack, name, "no such shelf");
+		return ERR_PTR(-ENOENT);
+	}
+	return s;
+}
+
+static int check_name(struct genl_info *info)
+{
+	struct nlattr *name = name_attr(info);
+
+	if (!name)
+		return -EINVAL;
+	if (shelf_name_valid(nla_data(name), strlen(nla_data(name))))
+		return 0;
+	NL_SET_ERR_MSG_ATTR(info->extack, name,
+			    "a name is 1 to 31 of A-Za-z0-9_.- and doesn't begin with . or -");
+	return -EINVAL;
+}
+
+static int read_config(struct genl_info *info, struct shelf_config *config)
+{
+	struct nlattr **a = info->attrs;
+	int ret = check_name(info);
+
+	if (ret)
+		return ret;
+	if (!a[SHELF_A_MAX_BYTES]) {
+		NL_SET_ERR_MSG(info->extack, "MAX_BYTES is missing");
+		return -EINVAL;
+	}
+	nla_strscpy(config->name, a[SHELF_A_NAME], sizeof(config->name));
+	config->max_bytes = ALIGN(nla_get_u64(a[SHELF_A_MAX_BYTES]),
+				  SHELF_CHUNK_BYTES);
+	config->quarantine_ms = SHELF_QUARANTINE_MS;
+	if (a[SHELF_A_BATCH_BYTES])
+		config->batch_bytes = nla_get_u64(a[SHELF_A_BATCH_BYTES]);
+	if (a[SHELF_A_QUARANTINE_MS])
+		config->quarantine_ms = nla_get_u32(a[SHELF_A_QUARANTINE_MS]);
+	config->seed = a[SHELF_A_HASH_SEED] ?
+		       nla_get_u64(a[SHELF_A_HASH_SEED]) : get_random_u64();
+	return 0;
+}
+
+static void explain_create(struct genl_info *info, int error)
+{
+	if (error == -EEXIST)
+		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[SHELF_A_NAME],
+				    "a shelf of this name exists");
+	else if (error == -ENOSPC)
+		NL_SET_ERR_MSG(info->extack, "no device number is left");
+	else if (error == -ENOMEM)
+		NL_SET_ERR_MSG(info->extack, "the host is out of memory");
+	else
+		NL_SET_ERR_MSG(info->extack, "the shelf can't be created");
+}
+
+static int netlink_create(struct sk_buff *skb, struct genl_info *info)
+{
+	struct shelf_config config = {};
+	struct sk_buff *reply;
+	struct shelf *s;
+	int ret;
+
+	ret = read_config(info, &config);
+	if (ret)
+		return ret;
+	reply = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	if (!reply)
+		return -ENOMEM;
+	ret = shelf_create(&config, &s);
+	if (ret) {
+		explain_create(info, ret);
+		nlmsg_free(reply);
+		return ret;
+	}
+	WARN_ON_ONCE(message_shelf(reply, s, info->snd_portid,
+				   info->snd_seq, 0));
+	netlink_event(SHELF_CMD_CREATED, s, NULL);
+	shelf_put(s);
+	/* It stands, whether or not its creator has room to hear of it. */
+	genlmsg_reply(reply, info);
+	return 0;
+}
+
+static int netlink_destroy(struct sk_buff *skb, struct genl_info *info)
+{
+	struct shelf *s = netlink_shelf_get(info);
+	int ret;
+
+	if (IS_ERR(s))
+		return PTR_ERR(s);
+	ret = shelf_destroy(s->name);
+	if (ret)
+		NL_SET_ERR_MSG(info->extack, "somebody else destroyed it");
+	else
+		netlink_event(SHELF_CMD_DESTROYED, s, NULL);
+	shelf_put(s);
+	return ret;
+}
+
+static int netlink_get(struct sk_buff *skb, struct genl_info *info)
+{
+	struct shelf *s = netlink_shelf_get(info);
+	struct sk_buff *reply;
+
+	if (IS_ERR(s))
+		return PTR_ERR(s);
+	reply = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	if (!reply) {
+		shelf_put(s);
+		return -ENOMEM;
+	}
+	WARN_ON_ONCE(message_shelf(reply, s, info->snd_portid,
+				   info->snd_seq, 0));
+	shelf_put(s);
+	return genlmsg_reply(reply, info);
+}
+
+/* What is in the table has the table's reference while the lock is held. */
+static struct shelf *next_shelf_get(long *minor)
+{
+	struct shelf *s;
+	int id = *minor;
+
+	mutex_lock(&registry_lock);
+	s = idr_get_next(&shelf_idr, &id);
+	if (s)
+		shelf_get(s);
+	mutex_unlock(&registry_lock);
+	*minor = id;
+	return s;
+}
+
+static int dump_start(struct netlink_callback *cb)
+{
+	if (!nlmsg_attrlen(cb->nlh, GENL_HDRLEN))
+		return 0;
+	NL_SET_ERR_MSG(cb->extack, "a dump takes no attributes");
+	return -EINVAL;
+}
+
+/* args[0]: minor to go on from; what comes and goes meanwhile may be missed. */
+static int dump(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct shelf *s;
+	int ret;
+
+	while ((s = next_shelf_get(&cb->args[0]))) {
+		ret = message_shelf(skb, s, NETLINK_CB(cb->skb).portid,
+				    cb->nlh->nlmsg_seq, NLM_F_MULTI);
+		shelf_put(s);
+		if (ret)
+			break;
+		cb->args[0]++;
+	}
+	return skb->len;
+}
+
+/*
+ * Not under commit_lock: this would have to wait for a draft, with a lock of
+ * the whole host's generic netlink held. The writer takes the words one by one.
+ */
+static int netlink_set(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *quarantine = info->attrs[SHELF_A_QUARANTINE_MS];
+	struct nlattr *batch = info->attrs[SHELF_A_BATCH_BYTES];
+	struct shelf *s;
+
+	if (!quarantine && !batch) {
+		NL_SET_ERR_MSG(info->extack,
+			       "BATCH_BYTES or QUARANTINE_MS is missing");
+		return -EINVAL;
+	}
+	s = netlink_shelf_get(info);
+	if (IS_ERR(s))
+		return PTR_ERR(s);
+	if (batch)
+		WRITE_ONCE(s->batch_bytes, nla_get_u64(batch));
+	if (quarantine) {
+		WRITE_ONCE(s->store.quarantine_ns,
+			   (u64)nla_get_u32(quarantine) * NSEC_PER_MSEC);
+		/* A shorter time holds for what is in quarantine, too. */
+		mod_delayed_work(s->wq, &s->reclaim, 0);
+	}
+	shelf_put(s);
+	return 0;
+}
+
+#define COMMAND(command, call, rules)		\
+	.cmd = SHELF_CMD_##command,		\
+	.flags = GENL_ADMIN_PERM,		\
+	.doit = call,				\
+	.policy = rules##_policy,		\
+	.maxattr = ARRAY_SIZE(rules##_policy) - 1
+
+static const struct genl_ops commands[] = {
+	{ COMMAND(CREATE, netlink_create, create) },
+	{ COMMAND(DESTROY, netlink_destroy, name) },
+	{ COMMAND(GET, netlink_get, name), .start = dump_start, .dumpit = dump },
+	{ COMMAND(SET, netlink_set, set) },
+	{ COMMAND(BATCH_BEGIN, stage_begin, name) },
+	{ COMMAND(BATCH_OPS, stage_ops, ops) },
+	{ COMMAND(BATCH_COMMIT, stage_commit, commit) },
+	{ COMMAND(BATCH_ABORT, stage_abort, cookie) },
+};
+
+static const struct genl_multicast_group groups[] = {
+	{ .name = SHELF_GENL_EVENTS, .flags = GENL_MCAST_CAP_NET_ADMIN },
+};
+
+struct genl_family shelf_genl __ro_after_init = {
+	.name = SHELF_GENL_NAME,
+	.version = SHELF_GENL_VERSION,
+	.module = THIS_MODULE,
+	.parallel_ops = true,
+	.ops = commands,
+	.n_ops = ARRAY_SIZE(commands),
+	.resv_start_op = SHELF_CMD_UNSPEC + 1,
+	.mcgrps = groups,
+	.n_mcgrps = ARRAY_SIZE(groups),
+};
+
+/* A batch is gone with its socket: nobody else can finish it. */
+static int netlink_notify(struct notifier_block *nb, unsigned long event,
+			  void *data)
+{
+	const struct netlink_notify *n = data;
+
+	if (event == NETLINK_URELEASE && n->protocol == NETLINK_GENERIC &&
+	    net_eq(n->net, &init_net))
+		stage_port_closed(n->portid);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block notifier = { .notifier_call = netlink_notify };
+
+int netlink_init(void)
+{
+	int ret;
+
+	ret = netlink_register_notifier(&notifier);
+	if (ret)
+		return ret;
+	ret = genl_register_family(&shelf_genl);
+	if (ret)
+		netlink_unregister_notifier(&notifier);
+	return ret;
+}
+
+void netlink_exit(void)
+{
+	genl_unregister_family(&shelf_genl);
+	netlink_unregister_notifier(&notifier);
+	stage_exit();
+}
+
+/* Whoever asks for the family loads the module. */
+MODULE_ALIAS_GENL_FAMILY(SHELF_GENL_NAME);

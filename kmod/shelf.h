@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Private to the module: what crosses the glue's files.
+ *
+ * Locks, outermost first
+ * ----------------------
+ *
+ *  registry_lock (mutex)     the table of shelves: create, destroy, lookup by
+ *                            name or minor. Never held over device_del(),
+ *                            since sysfs show functions don't take it but wait
+ *                            for device_del() would.
+ *  batches_lock (mutex)      the table of staged batches, of all shelves
+ *  batch->lock (mutex)       one staged batch: operations against commit,
+ *                            abort and death of its socket
+ *  shelf->commit_lock        serialises writers: the worker's draft, publish
+ *   (mutex)                  and reclaim. Never taken by a reader.
+ *  mmap_lock (the kernel's)  faults come in with it
+ *  shelf->map_lock (mutex)   chunk pointers as faults see them: a fault looks
+ *                            up and inserts under it, a change of a chunk is
+ *                            made under it and followed, outside of it, by
+ *                            unmap_mapping_range().
+ *
+ * commit_lock is held while map_lock is taken (a draft grows the arena); faults
+ * take map_lock under mmap_lock. Nothing touches user memory or takes
+ * mmap_lock under commit_lock, so there is no cycle.
+ *
+ * Readers by ioctl, netlink dump and sysfs take none of these: they hold
+ * rcu_read_lock() around rcu_dereference(store.root) and the walk. Mapped
+ * readers validate (walk.h, uapi/shelf.h).
+ *
+ * References: struct shelf has one count (shelf_get(), shelf_put()), held by
+ * the registry until destroy, by each open file, staged batch and queued
+ * commit. Each shelf holds a reference on the module, given back at the very
+ * end by shelf_release_work() on shelf_wq, which module exit drains.
+ */
+#ifndef SHELF_H
+#define SHELF_H
+
+#include <linux/cdev.h>
+#include <linux/completion.h>
+#include <linux/device.h>
+#include <linux/fs.h>
+#include <linux/idr.h>
+#include <linux/kref.h>
+#include <linux/memcontrol.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/percpu.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include "core.h"
+
+#define SHELF_MINORS		(1U << 16)
+#define SHELF_CHUNK_ORDER	(SHELF_CHUNK_SHIFT - PAGE_SHIFT)
+#define SHELF_QUARANTINE_MS	1000U
+#define SHELF_QUARANTINE_MS_MAX	3600000U
+
+/* Counted where it happens, on the CPU where it happens; summed when read. */
+enum shelf_stat {
+	STAT_LOOKUPS,		/* ids looked up by ioctl: get, get many, is-member */
+	STAT_HITS,
+	STAT_MISSES,
+	STAT_MEMBERS,		/* catalog members copied out by ioctl */
+	STAT_WAITS,
+	STAT_OPENS,
+	STAT_FAULTS,
+	STAT_HUGE_FAULTS,	/* of these, mapped with 2 MiB */
+	STAT_HOLE_FAULTS,	/* of these, on holes */
+	STAT_STAGED_OPS,
+	STAT_REFUSED_OPS,	/* messages of operations that were refused */
+	STAT_REFUSED_BATCHES,	/* commits that were refused */
+	STAT_ABORTED_BATCHES,	/* by command or by death of the socket */
+	SHELF_STATS
+};
+
+struct shelf_stats {
+	u64 count[SHELF_STATS];
+};
+
+/**
+ * struct shelf_chunk - 2 MiB of memory
+ * @head: order-9 block, whose page count is frozen at zero while mapped so that
+ *        nobody can take a reference through a PMD entry; NULL if @pages
+ * @pages: else single pages, mapped for the kernel by vmap()
+ */
+struct shelf_chunk {
+	struct page *head;
+	struct page **pages;
+	void *address;
+};
+
+/**
+ * struct shelf - one named store
+ * @ref: see above
+ * @dead: written once, under registry_lock, by destroy; open() and begin check it
+ * @store: the data; written under @commit_lock
+ * @mapping: the one address space that all opens share, so that a zap finds
+ *           every mapping; belongs to @inode
+ * @control: the control page, as the writer sees it
+ * @chunk: @max_chunks of them; pointers change under @map_lock
+ * @memcg: whom chunks are charged to: the creator's
+ * @batch_bytes: limit of one batch; READ_ONCE()
+ * @staged_bytes: bytes in staged batches of all senders
+ * @wq: ordered: drafts, publishes, reclaims
+ * @reclaim: frees what leaves quarantine when no commit comes along to do it
+ * @wait: pollers and waiters for a generation
+ */
+struct shelf {
+	struct kref ref;
+	char name[SHELF_NAME_MAX + 1];
+	int minor;
+	bool dead;
+	struct device dev;
+	struct inode *inode;
+	struct address_space *mapping;
+
+	struct mutex commit_lock;	/* serialises writers of @store */
+	struct store store;
+
+	struct page *control_page;
+	struct mutex map_lock;		/* @chunk against faults */
+	struct shelf_chunk **chunk;
+	u32 max_chunks;
+	struct mem_cgroup *memcg;
+
+	u64 batch_bytes;
+	atomic64_t staged_bytes;
+	atomic_t opens;
+
+	struct workqueue_struct *wq;
+	struct delayed_work reclaim;
+	struct work_struct release;
+	wait_queue_head_t wait;
+	struct shelf_stats __percpu *stats;
+	u64 last_draft_ns;
+	u64 last_publish_ns;
+	u64 last_grace_ns;
+};
+
+static inline void shelf_count(struct shelf *s, enum shelf_stat which, u64 n)
+{
+	this_cpu_add(s->stats->count[which], n);
+}
+
+u64 shelf_stat_sum(const struct shelf *s, enum shelf_stat which);
+
+/* Settings of a new shelf, checked by the caller. */
+struct shelf_config {
+	char name[SHELF_NAME_MAX + 1];
+	u64 max_bytes;
+	u64 batch_bytes;	/* 0: max_bytes */
+	u32 quarantine_ms;
+	u64 seed;
+};
+
+/* registry.c: lifetime */
+extern struct workqueue_struct *shelf_wq;
+extern struct mutex registry_lock;
+extern struct idr shelf_idr;		/* minor -> shelf, under registry_lock */
+
+int registry_init(void);
+void registry_exit(void);
+/*
+ * @out: with a reference for the caller. EEXIST, ENOMEM, ENOSPC (no minor is
+ * free); nothing is left behind by a failure.
+ */
+int shelf_create(const struct shelf_config *config, struct shelf **out);
+/* ENOENT. What is open lives on; the name is free when this returns. */
+int shelf_destroy(const char *name);
+struct shelf *shelf_find_get(const char *name);		/* or NULL */
+struct shelf *shelf_minor_get(unsigned int minor);	/* or NULL; live ones only */
+bool shelf_name_valid(const char *name, size_t len);
+static inline void shelf_get(struct shelf *s)
+{
+	kref_get(&s->ref);
+}
+
+void shelf_put(struct shelf *s);
+
+/* chunk.c: memory of the arena; also arena_chunk_alloc() and the clocks */
+int chunks_init(struct shelf *s, u64 max_bytes);
+void chunks_exit(struct shelf *s);
+struct page *shelf_zero_block(void);	/* order 9, or NULL */
+void zero_block_init(void);		/* may leave none */
+void zero_block_exit(void);
+
+/* mmap.c */
+int shelf_mmap(struct file *file, struct vm_area_struct *vma);
+unsigned long shelf_get_unmapped_area(struct file *file, unsigned long addr,
+				      unsigned long len, unsigned long pgoff,
+				      unsigned long flags);
+
+/* cdev.c, ioctl.c */
+struct shelf_file {
+	struct shelf *shelf;
+	u64 next;		/* read() returns no generation below it */
+};
+
+extern struct class *shelf_class;
+extern dev_t shelf_devt;
+int cdev_init_module(void);
+void cdev_exit_module(void);
+long shelf_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+/* Fills the kernel reader's view; the caller holds rcu_read_lock(). */
+void shelf_view_rcu(const struct shelf *s, struct shelf_view *view);
+/* The generation of the newest snapshot; any context. */
+u64 shelf_generation(const struct shelf *s);
+
+/* sysfs.c */
+extern const struct attribute_group *shelf_groups[];
+
+/* commit.c: the shelf's worker */
+
+/**
+ * struct commit - a batch on its way through the worker
+ * @done: called by the worker with the report filled in; frees the commit
+ */
+struct commit {
+	struct work_struct work;
+	struct shelf *shelf;		/* a reference */
+	struct batch batch;
+	bool has_expect;
+	u64 expect;
+	struct report report;
+	void (*done)(struct commit *c);
+	u32 portid;
+	u32 seq;
+	u64 cookie;
+};
+
+void shelf_commit_queue(struct commit *c);
+void shelf_reclaim_work(struct work_struct *work);
+
+/* netlink.c */
+int netlink_init(void);
+void netlink_exit(void);
+/* Drops every staged batch of @s; called by destroy, may sleep. */
+void netlink_drop_batches(struct shelf *s);
+void netlink_event(u8 cmd, struct shelf *s, const struct report *report);
+
+/*
+ * netlink.c is the family, stage.c its staged batches, decode.c reads their
+ * operations, and message.c puts together what goes out.
+ */
+struct genl_family;
+struct genl_info;
+struct netlink_ext_ack;
+struct nlattr;
+struct sk_buff;
+extern struct genl_family shelf_genl;
+struct shelf *netlink_shelf_get(struct genl_info *info);	/* or ERR_PTR */
+
+int stage_begin(struct sk_buff *skb, struct genl_info *info);
+int stage_ops(struct sk_buff *skb, struct genl_info *info);
+int stage_commit(struct sk_buff *skb, struct genl_info *info);
+int stage_abort(struct sk_buff *skb, struct genl_info *info);
+void stage_port_closed(u32 portid);
+void stage_exit(void);
+
+int op_decode(const struct nlattr *nest, struct op *op, const void **data,
+	      const char **why, struct netlink_ext_ack *extack);
+
+int message_shelf(struct sk_buff *skb, const struct shelf *s, u32 portid,
+		  u32 seq, int flags);
+int message_cookie(struct genl_info *info, u64 cookie);
+void message_result(struct sk_buff *skb, const struct commit *c);
+
+#endif /* SHELF_H */

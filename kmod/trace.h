@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * What an operator would ask of a running shelf: what commits cost, who looks
+ * things up by ioctl, what becomes of replaced memory. Fields and their units
+ * are an interface for scripts: add, don't rename.
+ */
+#undef TRACE_SYSTEM
+#define TRACE_SYSTEM shelf
+
+#if !defined(SHELF_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
+#define SHELF_TRACE_H
+
+#include <linux/tracepoint.h>
+
+#include "compat.h"
+
+/* One for every batch that reached the worker, refused ones included. */
+TRACE_EVENT(shelf_commit,
+	TP_PROTO(const char *name, u64 generation, u64 ops, u64 pages,
+		 u64 draft_ns, u64 publish_ns, u64 grace_ns, int error),
+	TP_ARGS(name, generation, ops, pages, draft_ns, publish_ns, grace_ns,
+		error),
+	TP_STRUCT__entry(
+		__string(name, name)
+		__field(u64, generation)
+		__field(u64, ops)
+		__field(u64, pages)
+		__field(u64, draft_ns)
+		__field(u64, publish_ns)
+		__field(u64, grace_ns)
+		__field(int, error)
+	),
+	TP_fast_assign(
+		shelf_assign_str(name, name);
+		__entry->generation = generation;
+		__entry->ops = ops;
+		__entry->pages = pages;
+		__entry->draft_ns = draft_ns;
+		__entry->publish_ns = publish_ns;
+		__entry->grace_ns = grace_ns;
+		__entry->error = error;
+	),
+	TP_printk("name=%s generation=%llu ops=%llu pages=%llu draft_ns=%llu publish_ns=%llu grace_ns=%llu error=%d",
+		  __get_str(name), __entry->generation, __entry->ops,
+		  __entry->pages, __entry->draft_ns, __entry->publish_ns,
+		  __entry->grace_ns, __entry->error)
+);
+
+/*
+ * One ioctl. cmd: the number in its _IO(). ids: asked for, of members how many
+ * at most; found: of these.
+ */
+TRACE_EVENT(shelf_lookup,
+	TP_PROTO(const char *name, u32 cmd, u32 ids, u32 found),
+	TP_ARGS(name, cmd, ids, found),
+	TP_STRUCT__entry(
+		__string(name, name)
+		__field(u32, cmd)
+		__field(u32, ids)
+		__field(u32, found)
+	),
+	TP_fast_assign(
+		shelf_assign_str(name, name);
+		__entry->cmd = cmd;
+		__entry->ids = ids;
+		__entry->found = found;
+	),
+	TP_printk("name=%s cmd=%u ids=%u found=%u",
+		  __get_str(name), __entry->cmd, __entry->ids, __entry->found)
+);
+
+/*
+ * Memory that became free again, pages and slots of slabs; early: what so many
+ * commits replaced had to be reused before its quarantine was over.
+ */
+TRACE_EVENT(shelf_reclaim,
+	TP_PROTO(const char *name, u64 generation, u64 pages, u64 slots,
+		 u64 early),
+	TP_ARGS(name, generation, pages, slots, early),
+	TP_STRUCT__entry(
+		__string(name, name)
+		__field(u64, generation)
+		__field(u64, pages)
+		__field(u64, slots)
+		__field(u64, early)
+	),
+	TP_fast_assign(
+		shelf_assign_str(name, name);
+		__entry->generation = generation;
+		__entry->pages = pages;
+		__entry->slots = slots;
+		__entry->early = early;
+	),
+	TP_printk("name=%s generation=%llu pages=%llu slots=%llu early=%llu",
+		  __get_str(name), __entry->generation, __entry->pages,
+		  __entry->slots, __entry->early)
+);
+
+#endif /* SHELF_TRACE_H */
+
+#undef TRACE_INCLUDE_PATH
+#define TRACE_INCLUDE_PATH .
+#undef TRACE_INCLUDE_FILE
+#define TRACE_INCLUDE_FILE trace
+#include <trace/define_trace.h>

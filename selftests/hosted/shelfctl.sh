@@ -1,0 +1,541 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+#
+# shelfctl over hosted shelves, from the outside: what it accepts, what it
+# refuses and where it says so, and what is left when its writer is killed.
+#
+# P1, P5: a refused file changes nothing; a killed writer leaves the last
+#         published generation.
+#
+# TAP on standard output. $SHELFCTL is the program, or ../../build/tools/shelfctl.
+
+set -u
+export LC_ALL=C.UTF-8
+cd "$(dirname "$0")" || exit 1
+ctl=$(realpath "${SHELFCTL:-../../build/tools/shelfctl}")
+dir=$(mktemp -d "${TMPDIR:-/tmp}/shelfctl.XXXXXX") || exit 1
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 1
+count=0
+failed=0
+
+report() { # ok|"not ok" description
+	count=$((count + 1))
+	echo "$1 $count - $2"
+	if [ "$1" != ok ]; then
+		failed=$((failed + 1))
+		head -c 1000 out | sed 's/^/# out: /'
+		head -c 1000 err | sed 's/^/# err: /'
+	fi
+}
+
+# Runs shelfctl on the shelf named by $shelf; leaves out, err and $status.
+shelf=a.shelf
+run() {
+	"$ctl" --hosted "$shelf" "$@" >out 2>err </dev/null
+	status=$?
+}
+
+# check DESCRIPTION STATUS [OUT-PATTERN [ERR-PATTERN]] : on the last run
+check() {
+	local verdict=ok
+
+	[ "$status" = "$2" ] || verdict="not ok"
+	[ -z "${3-}" ] || grep -Eq -- "$3" out || verdict="not ok"
+	[ -z "${4-}" ] || grep -Eq -- "$4" err || verdict="not ok"
+	report "$verdict" "$1"
+	[ "$verdict" = ok ] || echo "# status $status, expected $2 /${3-}/ /${4-}/"
+}
+
+# compare DESCRIPTION FILE : with what the last run printed
+compare() {
+	if cmp out "$2" >err 2>&1; then
+		report ok "$1"
+	else
+		head -n 3 out >some && mv some out
+		report "not ok" "$1"
+	fi
+}
+
+apply() { # LINES... : each argument is a line of the file
+	printf '%s\n' "$@" >in.jsonl
+	run apply in.jsonl
+}
+
+generation() {
+	"$ctl" --hosted "$shelf" -j show | sed 's/.*"generation":\([0-9]*\).*/\1/'
+}
+
+# bad DESCRIPTION MESSAGE LINE : refused with status 4 on line 2, at the
+# character behind the @ in LINE if there is one
+bad() {
+	local before column='[0-9]+' start=${3%%@*} verdict=ok
+
+	[ "$start" = "$3" ] || column=$((${#start} + 1))
+	before=$(generation)
+	apply '{"op":"put","product":1,"price":111}' "${3/@/}" \
+	      '{"op":"put","product":2,"price":222}'
+	[ "$status" = 4 ] || verdict="not ok"
+	grep -Eq -- "^in.jsonl:2:$column: .*$2" err || verdict="not ok"
+	[ "$(generation)" = "$before" ] || verdict="not ok"
+	report "$verdict" "bad line: $1"
+	[ "$verdict" = ok ] || echo "# status $status, expected :2:$column: $2"
+}
+
+# --- shelves -------------------------------------------------------------
+
+run create --max-bytes 64M --seed 1
+check "create" 0
+run create --max-bytes 64M
+check "create what is there" 1 '' 'File exists'
+run -j create --max-bytes 64M
+check "the same error in JSON" 1 '' '^\{"error":\{.*"errno":"EEXIST","status":1\}\}$'
+shelf=small.shelf
+run create --max-bytes 4095K
+check "create below the least size" 1 '' '4 MiB'
+run create --max-bytes 65G
+check "create above the greatest size" 1 '' '64 GiB'
+run create --max-bytes 12X
+check "a size that is none" 2 '' 'not a size'
+run create --max-bytes 99999999999G
+check "a size over 64 bits" 2 '' 'not a size'
+run create
+check "create without a size" 2 '' 'max-bytes'
+run create --max-bytes 4M --quarantine-ms 3600001
+check "quarantine over an hour" 2 '' 'hour'
+run show
+check "show what isn't there" 1 '' 'No such file'
+echo text >text.shelf
+shelf=text.shelf
+run show
+check "show what is no shelf" 1 '' 'not a shelf'
+run destroy
+check "destroy what is no shelf" 1 '' 'not a shelf'
+run apply /dev/null
+check "apply to what is no shelf" 1 '' 'not a shelf'
+shelf=gone.shelf
+run create --max-bytes 4M
+run destroy
+check "destroy" 0
+run show
+check "and then it is gone" 1 '' 'No such file'
+shelf=a.shelf
+run show
+check "an empty shelf is generation 1" 0 '^generation 1$'
+run -j show
+check "show in JSON" 0 '^\{"name":"a.shelf","generation":1,.*"max_bytes":67108864,'
+
+# --- usage ---------------------------------------------------------------
+
+usage() { # DESCRIPTION ERR-PATTERN ARGUMENTS...
+	local what=$1 pattern=$2
+
+	shift 2
+	"$ctl" "$@" >out 2>err </dev/null
+	status=$?
+	check "usage: $what" 2 '' "$pattern"
+}
+
+usage "no command" 'no command'
+usage "unknown command" 'no such command: frob' frob
+usage "unknown command in JSON" '^\{"error":\{"message":"no such command: frob","status":2\}\}$' frob -j
+usage "unknown option" 'no such option: --frob' show --frob
+usage "an option of another command" 'show takes no --limit' --hosted a.shelf show --limit 1
+usage "no name" 'needs the NAME' show
+usage "two shelves" 'either' -s x --hosted a.shelf show
+usage "list takes no shelf" 'no shelf' -s x list
+usage "a value is missing" 'needs a value' --hosted a.shelf wait 1 --timeout
+usage "a value too many" 'takes no value' --json=1 list
+usage "an option twice" 'twice' --hosted a --hosted b show
+usage "words too many" 'too many' --hosted a.shelf show more
+usage "apply without a file" 'one FILE' --hosted a.shelf apply
+usage "get what" 'product or get catalog' --hosted a.shelf get
+usage "get product without an id" 'needs an ID' --hosted a.shelf get product
+usage "an id that is none" 'not a 64-bit' --hosted a.shelf get product 1x
+usage "an id over 64 bits" 'not a 64-bit' --hosted a.shelf get product 9223372036854775808
+usage "an id below 64 bits" 'not a 64-bit' --hosted a.shelf get product -9223372036854775809
+usage "limit 0" 'limit is 0' --hosted a.shelf get catalog 1 --limit 0
+usage "limit below 0" 'not a number' --hosted a.shelf get catalog 1 --limit -1
+usage "limit of a product" 'for catalogs' --hosted a.shelf get product 1 --limit 1
+usage "a timeout that is none" 'not a time' --hosted a.shelf wait 1 --timeout nan
+usage "expect what" 'not a number' --hosted a.shelf apply - --expect x
+"$ctl" help >out 2>err
+status=$?
+check "help tells exit statuses" 0 'Exit status: 0 done'
+"$ctl" --version >out 2>err
+status=$?
+check "version" 0 '^shelfctl .* abi 1$'
+"$ctl" apply -h >out 2>err
+status=$?
+check "help on a command" 0 'expect GENERATION'
+
+# --- good files ----------------------------------------------------------
+
+apply '{"op":"put","product":42,"price":1999,"currency":"EUR","stock":7,"flags":3,"attrs":{"b" : 1.10, "a":[ 1, "x y" ]}}' \
+      '' ' 	 ' \
+      '{"op":"add","catalog":7,"products":[43,42,-5,42]}'
+check "apply" 0 '^generation 2 ops 2 absent 0 pages [0-9]+ draft .* publish .* grace'
+run get product 42
+check "get a product: text of attributes as given, without white space" 0 \
+	'^product 42 price 1999 EUR stock 7 flags 0x3 generation 2 attrs \{"b":1.10,"a":\[1,"x y"\]\}$'
+run get product 42 -j
+check "get in JSON" 0 \
+	'^\{"op":"put","product":42,"price":1999,"currency":"EUR","stock":7,"flags":3,"attrs":\{"b":1.10,"a":\[1,"x y"\]\},"generation":2\}$'
+run get catalog 7
+check "get a catalog: ascending, once each" 0
+compare "its members" <(printf 'catalog 7 members 3 generation 2\n-5\n42\n43\n')
+run get catalog 7 -j
+check "a catalog in JSON" 0 '^\{"op":"add","catalog":7,"products":\[-5,42,43\],"total":3,"generation":2\}$'
+run get catalog 7 --after -5 --limit 1 -j
+check "a page of it" 0 '"products":\[42\]'
+run get catalog 7 --after 43 -j
+check "the page behind the last is empty" 0
+compare "and prints nothing" /dev/null
+run get product 1 42
+check "get: one is missing" 3 '^product 42' 'no product 1'
+run get product 1 -j
+check "get: missing, in JSON" 3 '' '^\{"error":\{"message":"no product 1","errno":"ENOENT","status":3\}\}$'
+run get catalog 1
+check "get: no catalog" 3 '' 'no catalog 1'
+
+apply '{"op":"patch","product":42,"stock":6}' '{"op":"patch","product":42,"price":-1,"flags":0}'
+check "patch" 0
+run get product 42
+check "a patch leaves the rest" 0 'price -1 EUR stock 6 flags 0x0 generation 3 attrs \{"b"'
+apply '{"op":"patch","product":42,"attrs":null}'
+run get product 42
+check "a patch clears attributes" 0 'generation 4$'
+apply '{"op":"put","product":42,"stock":1}'
+run get product 42
+check "a put sets the rest to zero" 0 '^product 42 price 0 stock 1 flags 0x0 generation 5$'
+apply '{"op":"put","product":42,"stock":1}'
+check "the same once more" 0 '^generation 6 ops 1'
+apply '{"op":"remove","catalog":7,"products":[42,1000]}' '{"op":"delete","product":42}' \
+      '{"op":"delete","product":43}' '{"op":"delete","catalog":99}'
+check "absent ones are counted" 0 'ops 4 absent 3'
+apply '{"op":"delete","catalog":7}'
+run get catalog 7
+check "a catalog deleted" 3
+apply '{"op":"put","product":1,"stock":1}' '{"op":"delete","product":1}' '{"op":"put","product":1,"stock":3}'
+run get product 1
+check "operations on one product in their order" 0 'stock 3 '
+run apply /dev/null
+check "an empty file is a commit" 0 'ops 0'
+printf '{"op":"put","product":5,"price":5}' | "$ctl" --hosted a.shelf apply - >out 2>err
+status=$?
+check "standard input, no newline at its end" 0 'ops 1'
+printf '{"op":"put","product":5,"price":6}\r\n' >crlf.jsonl
+run apply crlf.jsonl
+check "carriage returns" 0 'ops 1'
+
+# Extremes of every field.
+min=-9223372036854775808
+max=9223372036854775807
+apply "{\"op\":\"put\",\"product\":$min,\"price\":$max,\"stock\":$min,\"flags\":4294967295,\"attrs_base64\":\"AAEC/w==\"}" \
+      "{\"op\":\"put\",\"product\":$max,\"price\":$min,\"stock\":$max,\"attrs\":{}}" \
+      "{\"op\":\"put\",\"product\":0}" "{\"op\":\"put\",\"product\":-1}" \
+      "{\"op\":\"add\",\"catalog\":$min,\"products\":[$max,$min,0,-1]}" \
+      "{\"op\":\"add\",\"catalog\":$max,\"products\":[$min]}"
+check "extremes" 0
+run get product $min $max 0 -1 -j
+check "read again" 0 "^\{\"op\":\"put\",\"product\":$min,\"price\":$max,\"stock\":$min,\"flags\":4294967295,\"attrs_base64\":\"AAEC/w==\""
+check "the other end" 0 "\"product\":$max,\"price\":$min,\"stock\":$max,\"flags\":0,\"attrs\":\{\}"
+run get catalog $min -j
+check "members at the ends" 0 "\[$min,-1,0,$max\]"
+run get catalog $min -j --after $max
+check "after the last id" 0
+run get product -- -1
+check "ids behind --" 0 '^product -1 '
+
+# What get -j prints, apply takes, and it comes to the same.
+run get -j product $min $max 0 -1 1
+mv out round.jsonl
+"$ctl" --hosted a.shelf -j get catalog $min >>round.jsonl
+shelf=b.shelf
+run create --max-bytes 16M
+run apply round.jsonl
+check "apply takes what get prints" 0 'ops 6'
+{
+	"$ctl" --hosted b.shelf -j get product $min $max 0 -1 1
+	"$ctl" --hosted b.shelf -j get catalog $min
+} 2>err | sed 's/"generation":[0-9]*//' >out
+compare "and gives it back" <(sed 's/"generation":[0-9]*//' round.jsonl)
+shelf=a.shelf
+
+# Attributes of all lengths around the limits of slots, pages and lists.
+longs() {
+	local n
+
+	for n in 1 7 8 9 3575 3576 3577 4095 4096 4097 8192 8193 61439 61440; do
+		printf '{"op":"put","product":%d,"attrs_base64":"%s"}\n' $((100000 + n)) \
+			"$(head -c $n /dev/zero | tr '\0' "\\$((n % 8))1" | base64 -w0)"
+	done
+}
+longs >long.jsonl
+run apply long.jsonl
+check "attributes of all lengths" 0 'ops 14'
+# shellcheck disable=SC2046 # words are what is wanted
+run get -j product $(sed 's/.*"product":\([0-9]*\).*/\1/' long.jsonl)
+attrs_of() {
+	sed 's/.*"product":\([0-9]*\).*"attrs_base64":\("[^"]*"\).*/\1 \2/' "$1"
+}
+attrs_of out >attrs && mv attrs out
+compare "come back as they were" <(attrs_of long.jsonl)
+
+# Sets around the limits of records, slots, pages and levels, and far beyond
+# what one operation takes.
+set_of() { # N
+	seq 0 3 $(($1 * 3 - 1)) | paste -sd,
+}
+for n in 4 5 447 448 504 505 7999 8000 8001 130000; do
+	apply "{\"op\":\"add\",\"catalog\":$n,\"products\":[$(set_of $n)]}"
+	check "a catalog of $n" 0
+	"$ctl" --hosted a.shelf get catalog $n 2>err | sed 1d >out
+	compare "its $n members" <(set_of $n | tr ',' '\n')
+done
+apply "{\"op\":\"remove\",\"catalog\":130000,\"products\":[$(seq 0 6 389999 | paste -sd,)]}" \
+      "{\"op\":\"add\",\"catalog\":130000,\"products\":[$(seq 1 3 389999 | paste -sd,)]}"
+check "half of a large set removed, another added" 0
+"$ctl" --hosted a.shelf get catalog 130000 2>err | sed 1d >out
+compare "its members" <({ seq 3 6 389999; seq 1 3 389999; } | sort -n)
+
+# --- malformed files -----------------------------------------------------
+
+put='{"op":"put","product":3'
+bad "no JSON" "invalid token" 'put 42'
+bad "half of an object" "" "$put"
+bad "two objects" "" "$put} $put}"
+bad "an array" 'not an object' '@[1]'
+bad "a number, indented" 'not an object' '  @5'
+bad "null" 'not an object' '@null'
+bad "an empty object" 'op is missing' '@{}'
+bad "no op" 'op is missing' ' @{"product":1}'
+bad "unknown op" 'op is not' '{"op":@"frob","product":1}'
+bad "op of another type" 'op is not' '{"product":1, "op": @5}'
+bad "op and a NUL" 'op is not' '{"op":@"put\u0000","product":1}'
+bad "unknown field" 'no such field: colour' "$put, @\"colour\":1}"
+bad "unknown field spelt with escapes" 'no such field: colour' "$put,@\"c\\u006flour\":1}"
+bad "key twice" 'duplicate' "$put,\"price\":1,\"price\":2}"
+bad "key twice, one spelt with escapes" 'duplicate' "$put,\"price\":1,\"pr\\u0069ce\":2}"
+bad "key twice in attributes" 'duplicate' "$put,\"attrs\":{\"a\":{\"b\":1,\"b\":2}}}"
+bad "put without a product" 'product is missing' '@{"op":"put","price":1}'
+bad "delete without anything" 'product is missing' '@{"op":"delete"}'
+bad "delete of both" "catalog doesn't belong" '{"op":"delete","product":1,@"catalog":1}'
+bad "add without a catalog" 'catalog is missing' '@{"op":"add","products":[1]}'
+bad "add without products" 'products is missing' '@{"op":"add","catalog":1}'
+bad "products is empty" 'empty' '{"op":"add","catalog":1,"products":@[]}'
+bad "products is no array" 'not an array' '{"op":"add","catalog":1,"products":@1}'
+bad "a member that is a string" 'not an integer' '{"op":"add","catalog":1,"products":[1, @"2"]}'
+bad "a member that is real" 'not an integer' '{"op":"add","catalog":1,"products":[1,2, @3.0]}'
+bad "a member that is an array" 'not an integer' '{"op":"add","catalog":1,"products":[1,@[2],3]}'
+bad "a member over 64 bits" 'too big' '{"op":"add","catalog":1,"products":[9223372036854775808]}'
+bad "a price for a catalog" "price doesn't belong" '{"op":"add","catalog":1,"products":[1],@"price":1}'
+bad "products for a put" "products doesn't belong" "$put,@\"products\":[1]}"
+bad "a price for a delete" "price doesn't belong" '{"op":"delete","product":1,@"price":1}'
+bad "members for a catalog's delete" "products doesn't belong" '{"op":"delete","catalog":1,@"products":[1]}'
+bad "product is real" 'not an integer' '{"op":"put","product":@1.0}'
+bad "product is a bool" 'not an integer' '{"op":"put","product":@true}'
+bad "product is null" 'not an integer' '{"op":"put","product":@null}'
+bad "product is a string" 'not an integer' '{"op":"put","product":@"1"}'
+bad "product over 64 bits" 'too big' '{"op":"put","product":9223372036854775808}'
+bad "product below 64 bits" 'too big|too neg' '{"op":"put","product":-9223372036854775809}'
+bad "price is real" 'price is not an integer' "$put,\"price\":@19.99}"
+bad "price is null" 'price is not an integer' "$put,\"price\":@null}"
+bad "stock is a string" 'stock is not an integer' "$put,\"stock\" : @\"7\"}"
+bad "flags below 0" 'flags is not from' "$put,\"flags\":@-1}"
+bad "flags over 32 bits" 'flags is not from' "$put,\"flags\":@4294967296}"
+bad "flags real" 'not an integer' "$put,\"flags\":@1e3}"
+bad "currency in lower case" 'currency' "$put,\"currency\":@\"eur\"}"
+bad "currency of two letters" 'currency' "$put,\"currency\":@\"EU\"}"
+bad "currency of four letters" 'currency' "$put,\"currency\":@\"EURO\"}"
+bad "currency of NULs" 'currency' "$put,\"currency\":@\"\\u0000\\u0000\\u0000\"}"
+bad "currency is a number" 'currency' "$put,\"currency\":@978}"
+bad "attrs is a string" 'attrs is not an object' "$put,\"attrs\":@\"x\"}"
+bad "attrs is an array" 'attrs is not an object' "$put,\"attrs\":@[]}"
+bad "attrs null in a put" 'attrs is not an object' "$put,\"attrs\":@null}"
+bad "attrs twice" 'both' "$put,\"attrs\":{},@\"attrs_base64\":\"\"}"
+bad "attrs cleared and given" 'both' '{"op":"patch","product":3,"attrs":null,@"attrs_base64":""}'
+bad "base64: a character" 'base64' "$put,\"attrs_base64\":@\"AA*=\"}"
+bad "base64: no padding" 'base64' "$put,\"attrs_base64\":@\"AA\"}"
+bad "base64: padding in the middle" 'base64' "$put,\"attrs_base64\":@\"AA==AAAA\"}"
+bad "base64: bits behind the end" 'base64' "$put,\"attrs_base64\":@\"AB==\"}"
+bad "base64: padding alone" 'base64' "$put,\"attrs_base64\":@\"====\"}"
+bad "base64: white space" 'base64' "$put,\"attrs_base64\":@\"AAA A\"}"
+bad "base64: a number" 'base64' "$put,\"attrs_base64\":@5}"
+bad "a byte that is no UTF-8" 'decode' "$put,\"attrs\":{\"a\":\"$(printf '\377')\"}}"
+bad "a control character in a string" 'control' "$put,\"attrs\":{\"a\":\"$(printf '\001')\"}}"
+bad "half a surrogate" 'Unicode' "$put,\"attrs\":{\"a\":\"\\ud800\"}}"
+bad "columns are characters" 'stock is not' "$put,\"attrs\":{\"ä\":\"€\"},\"stock\":@[]}"
+bad "brackets in strings" 'stock is not' "$put,\"attrs\":{\"}\":\"]\\\\\\\"{\"},\"stock\":@[]}"
+bad "a trailing comma" "" "$put,}"
+bad "generation of another type" 'not an integer' "$put,\"generation\":@\"1\"}"
+big=$(head -c 61435 /dev/zero | tr '\0' x)
+bad "attributes of 61441 bytes" '61441 attribute bytes are more than 61440' "$put,\"attrs\":@{\"a\":\"${big%??}x\"}}"
+big=$(head -c 61441 /dev/zero | base64 -w0)
+bad "61441 bytes in base64" 'more than 61440' "$put,\"attrs_base64\":@\"$big\"}"
+deep=$(head -c 5000 /dev/zero | tr '\0' '[')
+bad "deep nesting" 'depth' "$put,\"attrs\":{\"a\":$deep"
+printf '%s,"price":1\0}\n' "$put" >nul.jsonl
+run apply nul.jsonl
+check "a NUL byte" 4 '' '^nul.jsonl:1:[0-9]+: '
+apply "{\"op\":\"put\",\"product\":3,\"attrs\":{\"a\":\"$(head -c 61432 /dev/zero | tr '\0' x)\"}}"
+check "attributes of 61440 bytes" 0
+run -j apply nul.jsonl
+check "the place in JSON" 4 '' '^\{"error":\{.*"file":"nul.jsonl","line":1,"column":[0-9]+,"status":4\}\}$'
+run apply nowhere.jsonl
+check "a file that isn't there" 1 '' 'nowhere.jsonl: No such file'
+run apply .
+check "a directory" 1 '' 'directory'
+
+# --- what the shelf refuses ----------------------------------------------
+
+before=$(generation)
+apply '{"op":"put","product":1,"price":77}' '' '{"op":"patch","product":123456789,"price":1}' '{"op":"put","product":2}'
+check "a patch of what isn't there, at its line" 1 '' '^in.jsonl:3: .*123456789'
+apply "{\"op\":\"add\",\"catalog\":1,\"products\":[$(seq -s, 20000)]}" '{"op":"patch","product":123456789,"price":1}'
+check "the line behind one of several operations" 1 '' '^in.jsonl:2: '
+run apply round.jsonl --expect 1
+check "another generation was expected" 1 '' 'generation 1 was expected'
+run apply round.jsonl --expect "$before" -j
+check "this one was, so nothing of these was applied" 0 "^\{\"generation\":$((before + 1)),\"ops\":6,"
+shelf=small.shelf
+run create --max-bytes 4M --batch-bytes 4G --quarantine-ms 0
+run apply long.jsonl
+check "a small shelf" 0
+awk 'BEGIN { for (i = 0; i < 100000; i++) printf "{\"op\":\"put\",\"product\":%d,\"price\":1}\n", i }' >many.jsonl
+run apply many.jsonl
+check "and a batch too large for it" 1 '' 'full'
+run show
+check "which changed nothing" 0 '^products 14$'
+# shellcheck disable=SC2046
+run get -j product $(sed 's/.*"product":\([0-9]*\).*/\1/' long.jsonl)
+check "not a product" 0
+awk 'BEGIN { for (i = 0; i < 14; i++) printf "{\"op\":\"delete\",\"product\":%d}\n", i }' >few.jsonl
+run apply few.jsonl
+check "and the next batch goes on" 0 'ops 14 absent 14'
+shelf=tight.shelf
+run create --max-bytes 4M --batch-bytes 1K
+run apply many.jsonl
+check "a batch over its limit of bytes, at its line" 1 '' '^many.jsonl:[0-9]+: .*limit'
+
+# --- waiting -------------------------------------------------------------
+
+shelf=a.shelf
+now=$(generation)
+run wait "$now" --timeout 0
+check "wait for what is there" 0 "^generation $now\$"
+run wait $((now + 1)) --timeout 0.05
+check "wait in vain" 1 '' 'timed out'
+"$ctl" --hosted a.shelf wait $((now + 1)) --timeout 20 >out 2>err &
+waiter=$!
+"$ctl" --hosted a.shelf apply few.jsonl >/dev/null
+wait $waiter
+status=$?
+check "wait for a commit" 0 "^generation $((now + 1))\$"
+run stats
+check "stats" 0 "^generation $((now + 1))\$"
+run -j stats
+check "stats in JSON" 0 '^\{"generation":[0-9]+,.*"products":[0-9]+,.*\}$'
+
+# --- two writers, dead writers -------------------------------------------
+
+mkfifo pipe
+"$ctl" --hosted a.shelf apply pipe >out 2>err &
+writer=$!
+exec 9>pipe
+printf '{"op":"put","product":1,"price":31337}\n' >&9
+sleep 0.2
+run apply few.jsonl
+check "a second writer" 1 '' 'another writer'
+run destroy
+check "destroy under a writer" 1 '' 'another writer'
+run get product 1
+check "readers go on" 0
+{ kill -9 $writer && wait $writer; } 2>/dev/null
+exec 9>&-
+run get product 1
+check "a writer killed while it staged changed nothing" 0
+check "not a thing" 0 'price [^3]'
+run apply few.jsonl
+check "and the next may write" 0
+
+# A big shelf, so that there is a middle of a commit to be killed in. Each batch
+# sets all prices to its own number: a mix would show half a batch.
+shelf=kill.shelf
+run create --max-bytes 256M --batch-bytes 4G --quarantine-ms 0 --seed 1
+products=20000
+prices() { # NUMBER
+	awk -v n="$products" -v p="$1" 'BEGIN { for (i = 0; i < n; i++)
+		printf "{\"op\":\"put\",\"product\":%d,\"price\":%d,\"attrs\":{\"n\":\"%0*d\"}}\n", i, p, i % 300, p
+		printf "{\"op\":\"delete\",\"catalog\":1}\n{\"op\":\"add\",\"catalog\":1,\"products\":[%d", p
+		for (i = 1; i < 9000; i++) printf ",%d", p + i * 10
+		print "]}" }'
+}
+prices 1 >p1.jsonl
+prices 2 >p2.jsonl
+run apply p1.jsonl
+check "a big batch" 0
+whole=0
+torn=0
+# shellcheck disable=SC2046
+for i in $(seq 40); do
+	"$ctl" --hosted kill.shelf apply p$((1 + i % 2)).jsonl >/dev/null 2>&1 &
+	writer=$!
+	sleep "0.$((RANDOM % 3))$((RANDOM % 10))$((RANDOM % 10))"
+	{ kill -9 $writer; wait $writer; } 2>/dev/null
+	price=$("$ctl" --hosted kill.shelf -j get product $(seq 0 97 $((products - 1))) |
+		sed 's/.*"price":\([0-9]*\),.*"n":"0*\([0-9]*\)".*/\1 \2/;s/.*"price":\([0-9]*\),.*/\1/' |
+		tr ' ' '\n' | sort -u | paste -sd,)
+	first=$("$ctl" --hosted kill.shelf get catalog 1 --limit 1 | sed 1d)
+	case $price,$first in
+	1,1 | 2,2)	whole=$((whole + 1)) ;;
+	*)	torn=$((torn + 1)); echo "# prices $price first $first" ;;
+	esac
+done
+echo "# killed 40 times, $(generation) generations"
+[ $torn = 0 ] && [ $whole = 40 ] && verdict=ok || verdict="not ok"
+report "$verdict" "a writer killed in the middle leaves a whole generation"
+run apply p1.jsonl
+check "and its successor goes on" 0 'ops 20002'
+run show
+check "with everything there" 0 "^products $products\$"
+check "and all members" 0 '^memberships 9000$'
+
+# --- damaged files -------------------------------------------------------
+
+# Refused or read, but nothing may crash: 128 and above is a signal or a
+# sanitizer's report.
+damage() { # FILE OFFSET: three bytes there
+	printf '\377\377\377' | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+crashed=0
+refused=0
+cp --sparse=always b.shelf clean.shelf
+for offset in 0 8 16 24 32 64 65 66 67 68 70 72 $((2097152 - 4096)) $((2097152 + 8)) \
+	$(seq $((2097152 + 4096)) 613 $((2097152 + 9 * 4096))); do
+	cp --sparse=always clean.shelf bad.shelf
+	damage bad.shelf "$offset"
+	shelf=bad.shelf
+	run apply few.jsonl
+	[ $status = 1 ] && refused=$((refused + 1))
+	[ $status -ge 126 ] && crashed=$((crashed + 1)) && echo "# $offset: status $status"
+	run get -j product 0 1 2 $min $max
+	[ $status -ge 126 ] && crashed=$((crashed + 1)) && echo "# $offset: status $status"
+	run get -j catalog $min
+	[ $status -ge 126 ] && crashed=$((crashed + 1)) && echo "# $offset: status $status"
+done
+echo "# $refused damaged files refused"
+[ $crashed = 0 ] && [ $refused -gt 10 ] && verdict=ok || verdict="not ok"
+report "$verdict" "damaged files are refused or read, never crashed on"
+cp --sparse=always clean.shelf bad.shelf
+truncate -s 3M bad.shelf
+run show
+check "a file cut short" 1 '' 'not a shelf'
+run apply few.jsonl
+check "a file cut short, to write" 1 '' 'not a shelf'
+shelf=clean.shelf
+run apply few.jsonl
+check "the clean copy is a shelf" 0
+
+echo "1..$count"
+[ $failed = 0 ]

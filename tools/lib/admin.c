@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Creating, destroying and listing shelves.
+ */
+#include <errno.h>
+#include <unistd.h>
+
+#include "hosted.h"
+#include "internal.h"
+#include "netlink.h"
+
+#define QUARANTINE_MS	1000
+
+static int fail_nl(struct shelf_error *err, int ret, const struct shelf_nl_error *from)
+{
+	return shelf_fail(err, ret, "%s",
+			  from->message[0] ? from->message : strerror(-ret));
+}
+
+static int create_hosted(const char *path, const struct shelf_settings *s,
+			 struct shelf_error *err)
+{
+	const char *slash = strrchr(path, '/');
+	const struct hosted_config config = {
+		.name = slash ? slash + 1 : path,
+		.max_bytes = s->max_bytes,
+		.batch_bytes = s->batch_bytes,
+		.quarantine_ms = s->quarantine_ms < 0 ? QUARANTINE_MS :
+				 (u64)s->quarantine_ms,
+		.seed = s->seed,
+	};
+	int ret = hosted_create_file(path, &config);
+
+	if (ret == -EINVAL)
+		return shelf_fail(err, ret, "a shelf has from 4 MiB to 64 GiB and at most an hour of quarantine");
+	return ret ? shelf_fail(err, ret, "%s", strerror(-ret)) : 0;
+}
+
+static int create_nl(const char *name, const struct shelf_settings *s,
+		     struct shelf_error *err)
+{
+	struct shelf_nl_error nl_err = { 0 };
+	struct shelf_nl_info unused;
+	struct shelf_nl *nl;
+	int ret = shelf_nl_open(&nl, &nl_err);
+
+	if (ret)
+		return fail_nl(err, ret, &nl_err);
+	ret = shelf_nl_create(nl, name, s->max_bytes, s->batch_bytes,
+			      s->quarantine_ms, s->seed, &unused, &nl_err);
+	shelf_nl_close(nl);
+	return ret ? fail_nl(err, ret, &nl_err) : 0;
+}
+
+int shelf_create(const char *name, const struct shelf_settings *settings,
+		 struct shelf_error *err)
+{
+	const char *path = shelf_hosted_path(name);
+
+	return path ? create_hosted(path, settings, err) :
+		      create_nl(name, settings, err);
+}
+
+/* Under the writer's lock: not while a batch is being written. */
+static int destroy_hosted(const char *path, struct shelf_error *err)
+{
+	u64 unused;
+	int fd, ret = hosted_lock(path, &fd, &unused);
+
+	if (ret == -EBUSY)
+		return shelf_fail(err, ret, "another writer has the shelf open");
+	if (ret == -EINVAL)
+		return shelf_fail(err, ret, "not a shelf");
+	if (ret)
+		return shelf_fail(err, ret, "%s", strerror(-ret));
+	if (unlink(path))
+		ret = shelf_fail(err, -errno, "%s", strerror(errno));
+	close(fd);
+	return ret;
+}
+
+int shelf_destroy(const char *name, struct shelf_error *err)
+{
+	const char *path = shelf_hosted_path(name);
+	struct shelf_nl_error nl_err = { 0 };
+	struct shelf_nl *nl;
+	int ret;
+
+	if (path)
+		return destroy_hosted(path, err);
+	ret = shelf_nl_open(&nl, &nl_err);
+	if (ret)
+		return fail_nl(err, ret, &nl_err);
+	ret = shelf_nl_destroy(nl, name, &nl_err);
+	shelf_nl_close(nl);
+	return ret ? fail_nl(err, ret, &nl_err) : 0;
+}
+
+struct list_arg {
+	int (*each)(const struct shelf_listing *l, void *arg);
+	void *arg;
+};
+
+static int list_each(const struct shelf_nl_info *i, void *arg)
+{
+	const struct list_arg *l = arg;
+	struct shelf_listing listing = {
+		.max_bytes = i->max_bytes, .batch_bytes = i->batch_bytes,
+		.generation = i->generation, .products = i->products,
+		.catalogs = i->catalogs, .memberships = i->memberships,
+		.bytes = i->bytes, .quarantine_ms = i->quarantine_ms,
+		.opens = i->opens,
+	};
+
+	memcpy(listing.name, i->name, SHELF_NAME_MAX);
+	return l->each(&listing, l->arg);
+}
+
+int shelf_list(int (*each)(const struct shelf_listing *l, void *arg), void *arg,
+	       struct shelf_error *err)
+{
+	struct list_arg l = { each, arg };
+	struct shelf_nl_error nl_err = { 0 };
+	struct shelf_nl *nl;
+	int ret = shelf_nl_open(&nl, &nl_err);
+
+	if (ret)
+		return fail_nl(err, ret, &nl_err);
+	ret = shelf_nl_list(nl, list_each, &l, &nl_err);
+	shelf_nl_close(nl);
+	return nl_err.error ? fail_nl(err, ret, &nl_err) : ret;
+}

@@ -1,0 +1,440 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * The hosted twin's glue: where chunks come from, the clock, and commits.
+ *
+ * A file is as long as its whole reservation from the start, so that a hole
+ * reads as zeros, and sparse. Blocks for a chunk are reserved before a draft
+ * writes to it: a full disk is then a refused commit and not a SIGBUS.
+ *
+ * The writer's lock is one of the open file description (not of the process),
+ * so two writers in one process exclude each other as well, and it goes with
+ * the last descriptor however the writer ends.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "hosted.h"
+#include "internal.h"
+
+#define QUARANTINE_BYTES	(64ULL << 20)
+#define QUARANTINE_MS_MAX	3600000ULL
+#define MS			1000000ULL
+#define NS			1000000000ULL
+
+/*
+ * What the module keeps beside a shelf, the twin keeps in its file: in the
+ * last page before the arena, which readers have no business with.
+ */
+#define SETTINGS_OFFSET		(SHELF_MMAP_ARENA - SHELF_PAGE_BYTES)
+#define SETTINGS_MAGIC		0x3153474e49545445ULL	/* "ETTINGS1" */
+
+struct hosted_settings {
+	u64 magic;
+	u64 batch_bytes;
+	u64 quarantine_ms;
+};
+
+long shim_fail_in;
+
+static u64 clock_read(clockid_t id)
+{
+	struct timespec t;
+
+	clock_gettime(id, &t);
+	return (u64)t.tv_sec * NS + (u64)t.tv_nsec;
+}
+
+u64 store_clock(void)
+{
+	return clock_read(CLOCK_MONOTONIC);
+}
+
+u64 store_realtime(void)
+{
+	return clock_read(CLOCK_REALTIME);
+}
+
+static struct hosted *hosted_of(struct store *st)
+{
+	return (struct hosted *)((u8 *)st - offsetof(struct hosted, store));
+}
+
+/*
+ * A chunk beyond what the last writer used was given back to the file system
+ * when the file was opened, so all that comes from here for the first time is
+ * zero. ENOMEM stands for the disk too: ENOSPC is the shelf's own maximum.
+ */
+void *arena_chunk_alloc(struct store *st, u32 index)
+{
+	struct hosted *h = hosted_of(st);
+	u64 offset = SHELF_MMAP_ARENA + ((u64)index << SHELF_CHUNK_SHIFT);
+
+	if (shim_fail_in && --shim_fail_in == 0)
+		return ERR_PTR(-ENOMEM);
+	if (h->fd >= 0) {
+		do {
+			h->disk_error = posix_fallocate(h->fd, (off_t)offset,
+							SHELF_CHUNK_BYTES);
+		} while (h->disk_error == EINTR);
+		if (h->disk_error)
+			return ERR_PTR(-ENOMEM);
+	}
+	return h->base + offset;
+}
+
+static u64 reservation(u64 max_bytes)
+{
+	u64 bytes = SHELF_CHUNK_BYTES;
+
+	while (bytes < max_bytes)
+		bytes *= 2;
+	return bytes;
+}
+
+static struct hosted_settings *settings_of(const struct hosted *h)
+{
+	return (struct hosted_settings *)(h->base + SETTINGS_OFFSET);
+}
+
+void hosted_close(struct hosted *h)
+{
+	if (!h)
+		return;
+	store_exit(&h->store);
+	if (h->base)
+		munmap(h->base, SHELF_MMAP_ARENA + h->arena_bytes);
+	if (h->fd >= 0)
+		close(h->fd);
+	free(h);
+}
+
+/* Takes @fd over, also on failure. */
+static int hosted_map(int fd, u64 arena_bytes, struct hosted **out)
+{
+	struct hosted *h = calloc(1, sizeof(*h));
+	int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE : MAP_SHARED;
+
+	if (!h) {
+		close(fd);
+		return -ENOMEM;
+	}
+	h->fd = fd;
+	h->arena_bytes = arena_bytes;
+	h->base = shelf_map_aligned(SHELF_MMAP_ARENA + arena_bytes,
+				    PROT_READ | PROT_WRITE, flags, fd, 0);
+	if (!h->base) {
+		hosted_close(h);
+		return -ENOMEM;
+	}
+	h->store.control = (struct shelf_control *)h->base;
+	h->store.quarantine_bytes = QUARANTINE_BYTES;
+	*out = h;
+	return 0;
+}
+
+static int check_config(const struct hosted_config *config)
+{
+	if (config->max_bytes < SHELF_MIN_BYTES ||
+	    config->max_bytes > SHELF_MAX_BYTES ||
+	    config->quarantine_ms > QUARANTINE_MS_MAX)
+		return -EINVAL;
+	return 0;
+}
+
+/* Names of the module's kind, whatever the file is called. */
+static void set_name(char *to, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < SHELF_NAME_MAX && name[i]; i++) {
+		char c = name[i];
+		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+			     (c >= '0' && c <= '9') || strchr("_.-", c);
+
+		to[i] = plain ? c : '_';
+	}
+}
+
+static int fill_control(struct hosted *h, const struct hosted_config *config)
+{
+	struct shelf_control *c = h->store.control;
+	struct hosted_settings *s = settings_of(h);
+
+	c->abi = SHELF_ABI_VERSION;
+	c->arena_bytes = h->arena_bytes;
+	c->max_bytes = ALIGN(config->max_bytes, SHELF_CHUNK_BYTES);
+	c->created_ns = store_realtime();
+	set_name(c->name, config->name ? config->name : "hosted");
+	if (config->seed)
+		c->seed = *config->seed;
+	else if (getrandom(&c->seed, sizeof(c->seed), 0) != sizeof(c->seed))
+		return -EIO;
+	s->magic = SETTINGS_MAGIC;
+	s->batch_bytes = config->batch_bytes ? config->batch_bytes : c->max_bytes;
+	s->quarantine_ms = config->quarantine_ms;
+	h->batch_bytes = s->batch_bytes;
+	h->store.quarantine_ns = s->quarantine_ms * MS;
+	return 0;
+}
+
+/* Makes an empty shelf of zeroed memory; the magic comes last. */
+static int hosted_fill(struct hosted *h, const struct hosted_config *config)
+{
+	int ret = fill_control(h, config);
+
+	if (!ret)
+		ret = arena_init(&h->store.arena, h->store.control->max_bytes);
+	if (!ret)
+		ret = store_init(&h->store, h->store.control);
+	if (!ret)
+		smp_store_release(&h->store.control->magic, SHELF_CONTROL_MAGIC);
+	else if (h->disk_error)
+		ret = -h->disk_error;
+	return ret;
+}
+
+int hosted_create_memory(const struct hosted_config *config, struct hosted **out)
+{
+	struct hosted *h;
+	int ret = check_config(config);
+
+	if (!ret)
+		ret = hosted_map(-1, reservation(config->max_bytes), &h);
+	if (ret)
+		return ret;
+	if (config->huge_pages)
+		madvise(h->base + SHELF_MMAP_ARENA, h->arena_bytes, MADV_HUGEPAGE);
+	ret = hosted_fill(h, config);
+	if (ret)
+		hosted_close(h);
+	else
+		*out = h;
+	return ret;
+}
+
+/* Full length, and blocks for the two pages that are always written. */
+static int file_reserve(int fd, u64 arena_bytes)
+{
+	int ret;
+
+	if (ftruncate(fd, (off_t)(SHELF_MMAP_ARENA + arena_bytes)))
+		return -errno;
+	ret = posix_fallocate(fd, SHELF_MMAP_CONTROL, SHELF_PAGE_BYTES);
+	if (!ret)
+		ret = posix_fallocate(fd, SETTINGS_OFFSET, SHELF_PAGE_BYTES);
+	return -ret;
+}
+
+static int file_fill(int fd, const struct hosted_config *config)
+{
+	u64 arena_bytes = reservation(config->max_bytes);
+	struct hosted *h;
+	int ret = file_reserve(fd, arena_bytes);
+
+	if (ret) {
+		close(fd);
+		return ret;
+	}
+	ret = hosted_map(fd, arena_bytes, &h);
+	if (ret)
+		return ret;
+	ret = hosted_fill(h, config);
+	hosted_close(h);
+	return ret;
+}
+
+/*
+ * The file gets its name when it is a shelf, so that nobody ever opens half of
+ * one. link() rather than rename(): it doesn't replace what is there.
+ */
+int hosted_create_file(const char *path, const struct hosted_config *config)
+{
+	char draft[PATH_MAX];
+	int fd, ret = check_config(config);
+
+	if (ret)
+		return ret;
+	if (snprintf(draft, sizeof(draft), "%s.%ld.new", path, (long)getpid()) >=
+	    (int)sizeof(draft))
+		return -ENAMETOOLONG;
+	fd = open(draft, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return -errno;
+	ret = file_fill(fd, config);
+	if (!ret && link(draft, path))
+		ret = -errno;
+	unlink(draft);
+	return ret;
+}
+
+static int file_lock(int fd)
+{
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	if (!fcntl(fd, F_OFD_SETLK, &whole))
+		return 0;
+	return errno == EAGAIN || errno == EACCES ? -EBUSY : -errno;
+}
+
+/* The size of the reservation of the shelf in @fd. */
+static int file_check(int fd, u64 *arena_bytes)
+{
+	struct shelf_control control;
+	struct stat st;
+	int ret;
+
+	if (fstat(fd, &st))
+		return -errno;
+	if (!S_ISREG(st.st_mode) || st.st_size < (off_t)SHELF_MMAP_ARENA ||
+	    pread(fd, &control, sizeof(control), 0) != sizeof(control))
+		return -EINVAL;
+	ret = shelf_check_control(&control);
+	if (ret)
+		return ret;
+	*arena_bytes = control.arena_bytes;
+	return (u64)st.st_size == SHELF_MMAP_ARENA + *arena_bytes ? 0 : -EINVAL;
+}
+
+/*
+ * P3. What the last writer had in quarantine is free from here on, without its
+ * time being over, so readers of older snapshots must try again. The barrier
+ * pairs with the acquire fence in shelf_retry(). Chunks that nothing lives in
+ * return to the file system, which also makes them zero again.
+ */
+static void forget_quarantine(struct hosted *h)
+{
+	struct shelf_control *c = h->store.control;
+	off_t used = (off_t)SHELF_MMAP_ARENA +
+		     ((off_t)h->store.arena.chunks << SHELF_CHUNK_SHIFT);
+	off_t end = (off_t)(SHELF_MMAP_ARENA + h->arena_bytes);
+
+	WRITE_ONCE(c->oldest, h->store.generation);
+	smp_wmb();
+	if (used < end &&
+	    fallocate(h->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, used,
+		      end - used))
+		h->disk_error = errno;	/* no harm: pages are written whole */
+}
+
+static int hosted_adopt(struct hosted *h)
+{
+	const struct hosted_settings *s = settings_of(h);
+	int ret;
+
+	if (s->magic != SETTINGS_MAGIC || !s->batch_bytes ||
+	    s->quarantine_ms > QUARANTINE_MS_MAX)
+		return -EINVAL;
+	h->batch_bytes = s->batch_bytes;
+	h->store.quarantine_ns = s->quarantine_ms * MS;
+	ret = arena_init(&h->store.arena, h->store.control->max_bytes);
+	if (!ret)
+		ret = store_adopt(&h->store);
+	if (!ret)
+		forget_quarantine(h);
+	return ret;
+}
+
+/* A file that lost its name while we waited for it is nobody's shelf. */
+static int file_linked(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return -errno;
+	return st.st_nlink ? 0 : -ENOENT;
+}
+
+int hosted_lock(const char *path, int *fd, u64 *arena_bytes)
+{
+	int ret;
+
+	*fd = open(path, O_RDWR | O_CLOEXEC);
+	if (*fd < 0)
+		return -errno;
+	ret = file_check(*fd, arena_bytes);
+	if (!ret)
+		ret = file_lock(*fd);
+	if (!ret)
+		ret = file_linked(*fd);
+	if (ret)
+		close(*fd);
+	return ret;
+}
+
+int hosted_open_writer(const char *path, struct hosted **out)
+{
+	struct hosted *h;
+	u64 arena_bytes;
+	int fd, ret = hosted_lock(path, &fd, &arena_bytes);
+
+	if (!ret)
+		ret = hosted_map(fd, arena_bytes, &h);
+	if (ret)
+		return ret;
+	ret = hosted_adopt(h);
+	if (ret)
+		hosted_close(h);
+	else
+		*out = h;
+	return ret;
+}
+
+static int refuse_stale(const struct hosted *h, u64 expect, struct report *report)
+{
+	report->error = -ESTALE;
+	snprintf(report->message, sizeof(report->message),
+		 "generation %llu was expected, but %llu is the newest", expect,
+		 h->store.generation);
+	return -ESTALE;
+}
+
+/* The next snapshot, where no reader can reach it; or ERR_PTR, and no trace. */
+static struct draft *draft_make(struct hosted *h, const struct batch *b,
+				struct report *report)
+{
+	struct draft *d = draft_begin(&h->store, b, report);
+	int ret;
+
+	if (IS_ERR(d))
+		return d;
+	ret = draft_apply(d, b);
+	if (!ret)
+		return d;
+	draft_drop(d);	/* never visible, so no grace period */
+	return ERR_PTR(ret);
+}
+
+int hosted_commit(struct hosted *h, const struct batch *b, const u64 *expect,
+		  struct report *report)
+{
+	u64 start, published;
+	struct draft *d;
+
+	memset(report, 0, sizeof(*report));
+	if (expect && *expect != h->store.generation)
+		return refuse_stale(h, *expect, report);
+	store_reclaim(&h->store);
+	h->disk_error = 0;
+	start = store_clock();
+	d = draft_make(h, b, report);
+	published = store_clock();
+	if (IS_ERR(d)) {
+		if (h->disk_error)
+			snprintf(report->message, sizeof(report->message),
+				 "no room for more of the shelf in its file system: %s",
+				 strerror(h->disk_error));
+		return PTR_ERR(d);
+	}
+	draft_publish(d);	/* cannot fail, allocates nothing */
+	report->draft_ns = published - start;
+	report->publish_ns = store_clock() - published;
+	draft_retire(d);	/* no grace period: no reader here is RCU's */
+	store_reclaim(&h->store);
+	return 0;
+}

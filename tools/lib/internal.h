@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * What the library's files share and do not export.
+ */
+#ifndef LIBSHELF_INTERNAL_H
+#define LIBSHELF_INTERNAL_H
+
+#include <sys/types.h>
+
+#include "shelf.h"
+
+/* In struct shelf.flags: a file, so there is no ioctl to fall back on. */
+#define SHELF_IS_HOSTED		(1U << 31)
+
+static inline bool shelf_is_hosted(const struct shelf *s)
+{
+	return s->flags & SHELF_IS_HOSTED;
+}
+
+/* The path in "hosted:PATH", or NULL. */
+const char *shelf_hosted_path(const char *name);
+
+/* 0, or EINVAL (not a control page), or EPROTONOSUPPORT (another version). */
+int shelf_check_control(const struct shelf_control *c);
+
+/* mmap() at an address that is a multiple of SHELF_CHUNK_BYTES, or NULL and errno. */
+void *shelf_map_aligned(size_t bytes, int prot, int flags, int fd, off_t offset);
+
+/* Fills @err, which may be NULL, and returns @error. */
+int shelf_fail(struct shelf_error *err, int error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#endif /* LIBSHELF_INTERNAL_H */

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Shelves over generic netlink: make, destroy, change, list, watch.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <linux/netlink.h>
+#include <netlink/genl/ctrl.h>
+
+#include "nltalk.h"
+
+#define SMALL_BYTES	1024
+
+static int no_memory(struct shelf_nl_error *err)
+{
+	return shelf_nl_fail(err, -ENOMEM, "out of memory");
+}
+
+static struct nl_sock *connected(struct shelf_nl_error *err)
+{
+	struct nl_sock *sock = nl_socket_alloc();
+	int ret;
+
+	if (!sock) {
+		no_memory(err);
+		return NULL;
+	}
+	ret = genl_connect(sock);
+	if (!ret)
+		return sock;
+	shelf_nl_fail(err, -EPROTONOSUPPORT, "no generic netlink: %s",
+		      nl_geterror(ret));
+	nl_socket_free(sock);
+	return NULL;
+}
+
+/*
+ * Words of refusals, and acknowledgments that don't echo the request. libnl
+ * wants neither while it resolves the family.
+ */
+static int extend(struct nl_sock *sock)
+{
+	int fd = nl_socket_get_fd(sock), on = 1;
+
+	if (setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on)) ||
+	    setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on)))
+		return -errno;
+	return 0;
+}
+
+static int find_family(struct shelf_nl *nl, struct shelf_nl_error *err)
+{
+	int ret;
+
+	nl->family = genl_ctrl_resolve(nl->sock, SHELF_GENL_NAME);
+	if (nl->family < 0)
+		return shelf_nl_fail(err, -EPROTONOSUPPORT,
+			       "no netlink family " SHELF_GENL_NAME
+			       ": is the shelf module loaded?");
+	ret = extend(nl->sock);
+	return ret ? shelf_nl_fail(err, ret, "%s", strerror(-ret)) : 0;
+}
+
+int shelf_nl_open(struct shelf_nl **out, struct shelf_nl_error *err)
+{
+	struct shelf_nl_error own = { 0 };
+	struct shelf_nl *nl = calloc(1, sizeof(*nl));
+	int ret;
+
+	if (!nl)
+		return no_memory(err);
+	nl->timeout_ms = -1;
+	nl->sock = connected(&own);
+	ret = nl->sock ? find_family(nl, &own) : own.error;
+	if (!ret) {
+		*out = nl;
+		return 0;
+	}
+	if (err)
+		*err = own;
+	shelf_nl_close(nl);
+	return ret;
+}
+
+void shelf_nl_close(struct shelf_nl *nl)
+{
+	if (!nl)
+		return;
+	nl_socket_free(nl->sock);
+	nl_socket_free(nl->events);
+	free(nl);
+}
+
+void shelf_nl_set_timeout(struct shelf_nl *nl, int milliseconds)
+{
+	nl->timeout_ms = milliseconds;
+}
+
+static void copy_name(char name[32], struct nlattr *attr)
+{
+	if (attr)
+		nla_strlcpy(name, attr, 32);
+}
+
+static void read_info(struct shelf_nl_info *info, struct nlattr **attrs)
+{
+	memset(info, 0, sizeof(*info));
+	copy_name(info->name, attrs[SHELF_A_NAME]);
+	info->max_bytes = attr_u64(attrs[SHELF_A_MAX_BYTES]);
+	info->batch_bytes = attr_u64(attrs[SHELF_A_BATCH_BYTES]);
+	info->generation = attr_u64(attrs[SHELF_A_GENERATION]);
+	info->products = attr_u64(attrs[SHELF_A_PRODUCTS]);
+	info->catalogs = attr_u64(attrs[SHELF_A_CATALOGS]);
+	info->memberships = attr_u64(attrs[SHELF_A_MEMBERSHIPS]);
+	info->bytes = attr_u64(attrs[SHELF_A_BYTES]);
+	info->quarantine_ms = attr_u32(attrs[SHELF_A_QUARANTINE_MS]);
+	info->opens = attr_u32(attrs[SHELF_A_OPENS]);
+}
+
+/* @arg: struct shelf_nl_info, or NULL */
+static int take_info(const struct genlmsghdr *head, struct nlattr **attrs,
+		     void *arg, struct shelf_nl_error *err)
+{
+	(void)err;
+	if (arg && head->cmd == SHELF_CMD_NEW)
+		read_info(arg, attrs);
+	return 0;
+}
+
+/* A request about one shelf. A name that is too long is for the kernel to say. */
+static struct nl_msg *about(struct shelf_nl *nl, __u8 cmd, const char *name)
+{
+	struct nl_msg *msg = shelf_nl_request(nl, cmd, 0, SMALL_BYTES);
+
+	if (msg && nla_put_string(msg, SHELF_A_NAME, name)) {
+		nlmsg_free(msg);
+		return NULL;
+	}
+	return msg;
+}
+
+static int put_settings(struct nl_msg *msg, __u64 batch_bytes,
+			long long quarantine_ms)
+{
+	if (batch_bytes && nla_put_u64(msg, SHELF_A_BATCH_BYTES, batch_bytes))
+		return -1;
+	if (quarantine_ms < 0)
+		return 0;
+	if (quarantine_ms > 0xffffffffLL)
+		quarantine_ms = 0xffffffffLL;	/* refused all the same */
+	return nla_put_u32(msg, SHELF_A_QUARANTINE_MS, (__u32)quarantine_ms);
+}
+
+int shelf_nl_create(struct shelf_nl *nl, const char *name, __u64 max_bytes,
+		    __u64 batch_bytes, long long quarantine_ms,
+		    const __u64 *seed, struct shelf_nl_info *out,
+		    struct shelf_nl_error *err)
+{
+	struct nl_talk talk = { .take = take_info, .arg = out };
+	struct nl_msg *msg = about(nl, SHELF_CMD_CREATE, name);
+
+	if (msg && !nla_put_u64(msg, SHELF_A_MAX_BYTES, max_bytes) &&
+	    !put_settings(msg, batch_bytes, quarantine_ms) &&
+	    (!seed || !nla_put_u64(msg, SHELF_A_HASH_SEED, *seed)))
+		return shelf_nl_talk(nl, msg, &talk, err);
+	nlmsg_free(msg);
+	return no_memory(err);
+}
+
+int shelf_nl_destroy(struct shelf_nl *nl, const char *name,
+		     struct shelf_nl_error *err)
+{
+	struct nl_msg *msg = about(nl, SHELF_CMD_DESTROY, name);
+
+	return msg ? shelf_nl_talk(nl, msg, NULL, err) : no_memory(err);
+}
+
+int shelf_nl_set(struct shelf_nl *nl, const char *name, __u64 batch_bytes,
+		 long long quarantine_ms, struct shelf_nl_error *err)
+{
+	struct nl_msg *msg = about(nl, SHELF_CMD_SET, name);
+
+	if (msg && !put_settings(msg, batch_bytes, quarantine_ms))
+		return shelf_nl_talk(nl, msg, NULL, err);
+	nlmsg_free(msg);
+	return no_memory(err);
+}
+
+int shelf_nl_get(struct shelf_nl *nl, const char *name,
+		 struct shelf_nl_info *out, struct shelf_nl_error *err)
+{
+	struct nl_talk talk = {
+		.take = take_info, .arg = out, .wants_result = true,
+	};
+	struct nl_msg *msg = about(nl, SHELF_CMD_GET, name);
+
+	return msg ? shelf_nl_talk(nl, msg, &talk, err) : no_memory(err);
+}
+
+struct listing {
+	struct shelf_nl_info *infos;
+	size_t count;
+};
+
+static int take_listed(const struct genlmsghdr *head, struct nlattr **attrs,
+		       void *arg, struct shelf_nl_error *err)
+{
+	struct listing *l = arg;
+	struct shelf_nl_info *more;
+
+	if (head->cmd != SHELF_CMD_NEW)
+		return 0;
+	more = realloc(l->infos, (l->count + 1) * sizeof(*more));
+	if (!more)
+		return no_memory(err);
+	l->infos = more;
+	read_info(&more[l->count++], attrs);
+	return 0;
+}
+
+/*
+ * Gathered first, so that @each may talk to the kernel itself, and the socket
+ * is idle however it ends.
+ */
+int shelf_nl_list(struct shelf_nl *nl,
+		  int (*each)(const struct shelf_nl_info *, void *), void *arg,
+		  struct shelf_nl_error *err)
+{
+	struct listing l = { NULL, 0 };
+	struct nl_talk talk = { .take = take_listed, .arg = &l };
+	struct nl_msg *msg = shelf_nl_request(nl, SHELF_CMD_GET, NLM_F_DUMP,
+					SMALL_BYTES);
+	size_t i;
+	int ret;
+
+	ret = msg ? shelf_nl_talk(nl, msg, &talk, err) : no_memory(err);
+	for (i = 0; !ret && i < l.count; i++)
+		ret = each(&l.infos[i], arg);
+	free(l.infos);
+	return ret;
+}
+
+static int join_events(struct nl_sock *sock, struct shelf_nl_error *err)
+{
+	int group = genl_ctrl_resolve_grp(sock, SHELF_GENL_NAME,
+					  SHELF_GENL_EVENTS);
+
+	if (group < 0)
+		return shelf_nl_fail(err, -EPROTONOSUPPORT,
+			       "no group of events: is the shelf module loaded?");
+	if (setsockopt(nl_socket_get_fd(sock), SOL_NETLINK,
+		       NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)))
+		return shelf_nl_fail(err, -errno, "subscribing to events: %s",
+			       strerror(errno));
+	return 0;
+}
+
+int shelf_nl_subscribe(struct shelf_nl *nl, struct shelf_nl_error *err)
+{
+	struct nl_sock *sock;
+	int ret;
+
+	if (nl->events)
+		return 0;
+	sock = connected(err);
+	if (!sock)
+		return -EPROTONOSUPPORT;
+	ret = join_events(sock, err);
+	if (ret)
+		nl_socket_free(sock);
+	else
+		nl->events = sock;
+	return ret;
+}
+
+int shelf_nl_event_fd(const struct shelf_nl *nl)
+{
+	return nl->events ? nl_socket_get_fd(nl->events) : -1;
+}
+
+static int read_event(struct nlmsghdr *h, struct shelf_nl_event *event,
+		      struct shelf_nl_error *err)
+{
+	struct nlattr *attrs[SHELF_A_MAX + 1] = { NULL };
+	const struct genlmsghdr *head = nlmsg_data(h);
+
+	if (genlmsg_parse(h, 0, attrs, SHELF_A_MAX, NULL) < 0)
+		return shelf_nl_fail(err, -EPROTO, "malformed event");
+	memset(event, 0, sizeof(*event));
+	event->cmd = head->cmd;
+	copy_name(event->name, attrs[SHELF_A_NAME]);
+	event->generation = attr_u64(attrs[SHELF_A_GENERATION]);
+	event->ops = attr_u64(attrs[SHELF_A_OPS]);
+	event->absent = attr_u64(attrs[SHELF_A_ABSENT]);
+	event->pages = attr_u64(attrs[SHELF_A_PAGES]);
+	return 1;
+}
+
+int shelf_nl_event(struct shelf_nl *nl, int milliseconds,
+		   struct shelf_nl_event *event, struct shelf_nl_error *err)
+{
+	struct nlmsghdr *h = (struct nlmsghdr *)nl->answer;
+	int len;
+
+	if (!nl->events)
+		return shelf_nl_fail(err, -EINVAL, "not subscribed to events");
+	len = shelf_nl_receive(nl, nl->events, milliseconds, err);
+	if (len == -ETIMEDOUT)
+		return 0;
+	if (len < 0)
+		return len;
+	if (!nlmsg_ok(h, len))
+		return shelf_nl_fail(err, -EPROTO, "malformed event");
+	return read_event(h, event, err);
+}

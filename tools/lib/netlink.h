@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Talking to the kernel: shelves, batches and events over generic netlink.
+ *
+ * Internal to libshelf. Every call returns 0 or a negative errno, and then
+ * fills @err, which may be NULL. One struct shelf_nl, with its batches, belongs
+ * to one thread at a time.
+ */
+#ifndef SHELF_NETLINK_H
+#define SHELF_NETLINK_H
+
+#include <linux/types.h>
+
+struct shelf_nl;
+
+/**
+ * struct shelf_nl_error - what was refused
+ * @error: negative errno
+ * @message: the kernel's words, or strerror()'s
+ * @op: index of the operation at fault within the whole batch, if @has_op
+ */
+struct shelf_nl_error {
+	int error;
+	char message[256];
+	unsigned long long op;
+	int has_op;
+};
+
+/* EPROTONOSUPPORT: the module isn't loaded; EPERM: not an administrator. */
+int shelf_nl_open(struct shelf_nl **nl, struct shelf_nl_error *err);
+void shelf_nl_close(struct shelf_nl *nl);
+/*
+ * How long to wait for an answer; below 0, the default: for ever. A commit
+ * that fails with ETIMEDOUT may yet be carried out.
+ */
+void shelf_nl_set_timeout(struct shelf_nl *nl, int milliseconds);
+
+struct shelf_nl_info {
+	char name[32];
+	__u64 max_bytes;
+	__u64 batch_bytes;
+	__u64 generation;
+	__u64 products;
+	__u64 catalogs;
+	__u64 memberships;
+	__u64 bytes;
+	__u32 quarantine_ms;
+	__u32 opens;
+};
+
+/* @batch_bytes 0, @quarantine_ms -1, @seed NULL: the default; @out: or NULL. */
+int shelf_nl_create(struct shelf_nl *nl, const char *name, __u64 max_bytes,
+		    __u64 batch_bytes, long long quarantine_ms,
+		    const __u64 *seed, struct shelf_nl_info *out,
+		    struct shelf_nl_error *err);
+int shelf_nl_destroy(struct shelf_nl *nl, const char *name,
+		     struct shelf_nl_error *err);
+/* @batch_bytes 0, @quarantine_ms -1: unchanged. */
+int shelf_nl_set(struct shelf_nl *nl, const char *name, __u64 batch_bytes,
+		 long long quarantine_ms, struct shelf_nl_error *err);
+int shelf_nl_get(struct shelf_nl *nl, const char *name,
+		 struct shelf_nl_info *out, struct shelf_nl_error *err);
+/* Stops at the first value other than 0 that @each returns, and returns it. */
+int shelf_nl_list(struct shelf_nl *nl,
+		  int (*each)(const struct shelf_nl_info *, void *), void *arg,
+		  struct shelf_nl_error *err);
+
+struct shelf_nl_batch;
+
+/**
+ * struct shelf_nl_op - one operation
+ * @kind: SHELF_OP_*
+ * @fields: which of the values are given: bit 0 price, 1 stock, 2 flags,
+ *          3 currency, 4 attributes (FIELD_* in kmod/core.h)
+ * @id: of the product or the catalog
+ * @len: attribute bytes, or members
+ * @data: the attribute bytes, or the members as __s64
+ */
+struct shelf_nl_op {
+	int kind;
+	unsigned int fields;
+	__s64 id;
+	__s64 price;
+	__s64 stock;
+	__u32 flags;
+	unsigned char currency[4];
+	__u32 len;
+	const void *data;
+};
+
+struct shelf_nl_result {
+	__u64 generation;
+	__u64 ops;
+	__u64 absent;
+	__u64 pages;
+	__u64 draft_ns;
+	__u64 publish_ns;
+	__u64 grace_ns;
+};
+
+int shelf_nl_begin(struct shelf_nl *nl, const char *name,
+		   struct shelf_nl_batch **b, struct shelf_nl_error *err);
+/*
+ * Copies the operation into the message that is being put together. The kernel
+ * may refuse it at a later add or at the commit; @err names it. From then on
+ * every add and the commit fail with that same error.
+ */
+int shelf_nl_add(struct shelf_nl_batch *b, const struct shelf_nl_op *op,
+		 struct shelf_nl_error *err);
+/* Frees @b in every case. ESTALE: the newest generation isn't @expect. */
+int shelf_nl_commit(struct shelf_nl_batch *b, const __u64 *expect,
+		    struct shelf_nl_result *out, struct shelf_nl_error *err);
+void shelf_nl_abort(struct shelf_nl_batch *b);
+
+/* @generation and @ops: of SHELF_CMD_COMMITTED; @cmd: SHELF_CMD_* */
+struct shelf_nl_event {
+	int cmd;
+	char name[32];
+	__u64 generation;
+	__u64 ops;
+	__u64 absent;
+	__u64 pages;
+};
+
+/* Opens a second socket, for events alone. */
+int shelf_nl_subscribe(struct shelf_nl *nl, struct shelf_nl_error *err);
+int shelf_nl_event_fd(const struct shelf_nl *nl);
+/* 1: an event; 0: none in time; ENOBUFS: some were lost, go on. */
+int shelf_nl_event(struct shelf_nl *nl, int milliseconds,
+		   struct shelf_nl_event *event, struct shelf_nl_error *err);
+
+#endif /* SHELF_NETLINK_H */

@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Lookups: optimistic over the mapping, and after a few refusals, or where
+ * there is no mapping, by ioctl.
+ *
+ * P3. Each answer is put together between shelf_begin() and shelf_retry(), and
+ * handed out only once it has been validated. Nothing read in between is acted
+ * upon but by walk.h, which bounds everything.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+
+#include "internal.h"
+
+#define MAPPED_TRIES	8U
+/* A hosted shelf has nobody else to ask; each try past the first few yields. */
+#define HOSTED_TRIES	(1U << 20)
+/* Answers by ioctl that take several calls must come out of one generation. */
+#define IOCTL_TRIES	64U
+
+#define always_inline	inline __attribute__((always_inline))
+
+static bool try_again(const struct shelf *s, unsigned int tries)
+{
+	if (tries < MAPPED_TRIES)
+		return true;
+	if (!shelf_is_hosted(s))
+		return false;
+	sched_yield();
+	return tries < HOSTED_TRIES;
+}
+
+/*
+ * Runs @once on the newest snapshot until what it read was valid. Inlined with
+ * its argument, so that a lookup is one function without an indirect call.
+ * Returns false if the caller must ask by ioctl.
+ */
+static always_inline bool
+optimistic(const struct shelf *s,
+	   long (*once)(const struct shelf_view *v, void *arg), void *arg,
+	   __u64 *generation, long *result)
+{
+	struct shelf_section c;
+	unsigned int tries = 0;
+
+	while (s->arena && try_again(s, tries++)) {
+		shelf_begin(s, &c);
+		*result = once(&c.view, arg);
+		if (__builtin_expect(!shelf_retry(s, &c), 1)) {
+			if (generation)
+				*generation = c.generation;
+			return true;
+		}
+	}
+	return false;
+}
+
+static int by_ioctl(const struct shelf *s, unsigned long request, void *arg)
+{
+	if (shelf_is_hosted(s))
+		return -EAGAIN;
+	return ioctl(s->fd, request, arg) < 0 ? -errno : 0;
+}
+
+struct get_arg {
+	__s64 id;
+	struct shelf_product *product;
+	void *attrs;
+	__u32 room;
+};
+
+/* What concerns the arena alone does not leave it, as in the ioctl's answer. */
+static always_inline void strip(struct shelf_product *p)
+{
+	p->attrs_ref = 0;
+	p->next = 0;
+}
+
+static always_inline long get_once(const struct shelf_view *v, void *arg)
+{
+	struct get_arg *g = arg;
+	const struct shelf_product *p = shelf_view_product(v, g->id);
+
+	if (!p)
+		return 0;
+	shelf_copy(g->product, p, sizeof(*p));
+	if (g->room)
+		shelf_view_attrs(v, g->product, g->attrs, g->room);
+	strip(g->product);
+	return 1;
+}
+
+static int get_by_ioctl(const struct shelf *s, const struct get_arg *g,
+			__u64 *generation)
+{
+	struct shelf_ioc_get q = {
+		.size = sizeof(q),
+		.id = g->id,
+		.attrs = (__u64)(uintptr_t)g->attrs,
+		.attrs_size = g->room < SHELF_ATTRS_MAX ? g->room : SHELF_ATTRS_MAX,
+	};
+	int ret = by_ioctl(s, SHELF_IOC_GET, &q);
+
+	if (ret && ret != -ENOENT)
+		return ret;
+	if (!ret)
+		*g->product = q.product;
+	if (generation)
+		*generation = q.generation;
+	return !ret;
+}
+
+int shelf_get(const struct shelf *s, __s64 id, struct shelf_product *p)
+{
+	struct get_arg g = { .id = id, .product = p };
+	long found;
+
+	if (optimistic(s, get_once, &g, NULL, &found))
+		return (int)found;
+	return get_by_ioctl(s, &g, NULL);
+}
+
+int shelf_get_attrs(const struct shelf *s, __s64 id, struct shelf_product *p,
+		    void *attrs, __u32 room, __u64 *generation)
+{
+	struct get_arg g = { id, p, attrs, room };
+	long found;
+
+	if (optimistic(s, get_once, &g, generation, &found))
+		return (int)found;
+	return get_by_ioctl(s, &g, generation);
+}
+
+struct get_many_arg {
+	const __s64 *ids;
+	size_t count;
+	struct shelf_product *products;
+};
+
+#define GROUP	16U
+
+/*
+ * The lines of a group are asked for before the first is looked at, so that
+ * their misses overlap. The second walk finds the directory in the cache.
+ */
+static void prefetch_group(const struct shelf_view *v, const __s64 *ids, size_t n)
+{
+	__u32 bits = SHELF_LOAD(v->root->product_bits) % (SHELF_PRODUCT_DIR_BITS + 1);
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		__u64 hash = shelf_hash(ids[i], v->seed);
+		__u32 entry = shelf_walk(v, v->root->product_dir, bits,
+					 shelf_place(hash));
+		const struct shelf_record *leaf =
+			shelf_view_page(v, shelf_entry_page(entry));
+
+		__builtin_prefetch(leaf + shelf_home(hash, shelf_entry_tag(entry)));
+	}
+}
+
+static long get_many_once(const struct shelf_view *v, void *arg)
+{
+	const struct get_many_arg *g = arg;
+	long found = 0;
+	size_t i;
+
+	for (i = 0; i < g->count; i++) {
+		const struct shelf_product *p;
+
+		if (i % GROUP == 0)
+			prefetch_group(v, g->ids + i,
+				       g->count - i < GROUP ? g->count - i : GROUP);
+		p = shelf_view_product(v, g->ids[i]);
+		if (p) {
+			shelf_copy(&g->products[i], p, sizeof(*p));
+			strip(&g->products[i]);
+			found++;
+		} else {
+			memset(&g->products[i], 0, sizeof(*p));
+		}
+	}
+	return found;
+}
+
+/* One pass over all ids; *@torn if a commit came in between. */
+static long many_pass(const struct shelf *s, const struct get_many_arg *g,
+		      __u64 *generation, bool *torn)
+{
+	struct shelf_ioc_get_many q;
+	long found = 0;
+	size_t at = 0;
+	int ret;
+
+	*torn = false;
+	do {
+		size_t n = g->count - at;
+
+		q = (struct shelf_ioc_get_many){
+			.size = sizeof(q),
+			.ids = (__u64)(uintptr_t)(g->ids + at),
+			.products = (__u64)(uintptr_t)(g->products + at),
+			.count = n < SHELF_GET_MANY_MAX ? (__u32)n : SHELF_GET_MANY_MAX,
+		};
+		ret = by_ioctl(s, SHELF_IOC_GET_MANY, &q);
+		if (ret)
+			return ret;
+		*torn |= at && q.generation != *generation;
+		*generation = q.generation;
+		found += q.found;
+		at += q.count;
+	} while (at < g->count && !*torn);
+	return found;
+}
+
+long shelf_get_many(const struct shelf *s, const __s64 *ids, size_t count,
+		    struct shelf_product *products, __u64 *generation)
+{
+	struct get_many_arg g = { ids, count, products };
+	__u64 unused, *at = generation ? generation : &unused;
+	unsigned int tries;
+	bool torn = true;
+	long found;
+
+	if (optimistic(s, get_many_once, &g, at, &found))
+		return found;
+	for (tries = 0; tries < IOCTL_TRIES; tries++) {
+		found = many_pass(s, &g, at, &torn);
+		if (found < 0 || !torn)
+			return found;
+	}
+	return -EAGAIN;
+}
+
+struct member_arg {
+	__s64 catalog;
+	__s64 product;
+};
+
+static long member_once(const struct shelf_view *v, void *arg)
+{
+	const struct member_arg *m = arg;
+	const struct shelf_catalog *c = shelf_view_catalog(v, m->catalog);
+	struct shelf_catalog copy;
+
+	if (!c)
+		return 0;
+	shelf_copy(&copy, c, sizeof(copy));
+	return shelf_catalog_has(v, &copy, m->product);
+}
+
+int shelf_is_member(const struct shelf *s, __s64 catalog, __s64 product)
+{
+	struct member_arg m = { catalog, product };
+	struct shelf_ioc_is_member q = {
+		.size = sizeof(q), .catalog = catalog, .product = product,
+	};
+	long has;
+	int ret;
+
+	if (optimistic(s, member_once, &m, NULL, &has))
+		return (int)has;
+	ret = by_ioctl(s, SHELF_IOC_IS_MEMBER, &q);
+	return ret ? ret : (int)q.member;
+}
+
+struct members_arg {
+	struct shelf_cursor *cursor;
+	__s64 *ids;
+	__u32 room;
+	__u64 total;
+	bool more;
+};
+
+static long members_once(const struct shelf_view *v, void *arg)
+{
+	struct members_arg *m = arg;
+	const struct shelf_catalog *c = shelf_view_catalog(v, m->cursor->catalog);
+	struct shelf_catalog copy;
+
+	if (!c)
+		return -ENOENT;
+	shelf_copy(&copy, c, sizeof(copy));
+	m->total = copy.count;
+	m->more = false;
+	if (!m->room)
+		return 0;
+	return (long)shelf_catalog_copy(v, &copy, !m->cursor->started,
+					m->cursor->after, m->ids, m->room,
+					&m->more);
+}
+
+static long members_by_ioctl(const struct shelf *s, struct members_arg *m,
+			     __u64 *generation)
+{
+	struct shelf_ioc_members q = {
+		.size = sizeof(q),
+		.flags = m->cursor->started ? SHELF_MEMBERS_AFTER : 0,
+		.catalog = m->cursor->catalog,
+		.after = m->cursor->after,
+		.ids = (__u64)(uintptr_t)m->ids,
+		.count = m->room < SHELF_PAGE_MEMBERS_MAX ?
+			 m->room : SHELF_PAGE_MEMBERS_MAX,
+	};
+	int ret = by_ioctl(s, SHELF_IOC_MEMBERS, &q);
+
+	if (ret)
+		return ret;
+	m->total = q.total;
+	m->more = q.more;
+	*generation = q.generation;
+	return q.count;
+}
+
+static long members(const struct shelf *s, struct members_arg *m, __u64 *generation)
+{
+	long n;
+
+	if (optimistic(s, members_once, m, generation, &n))
+		return n;
+	return members_by_ioctl(s, m, generation);
+}
+
+int shelf_catalog_count(const struct shelf *s, __s64 catalog, __u64 *count)
+{
+	struct shelf_cursor cursor = { .catalog = catalog };
+	__s64 first;
+	struct members_arg m = { .cursor = &cursor, .ids = &first, .room = 1 };
+	__u64 generation;
+	long ret = members(s, &m, &generation);
+
+	if (ret == -ENOENT)
+		return 0;
+	if (ret < 0)
+		return (int)ret;
+	*count = m.total;
+	return 1;
+}
+
+long shelf_catalog_next(const struct shelf *s, struct shelf_cursor *cursor,
+			__s64 *ids, size_t room)
+{
+	struct members_arg m = { .cursor = cursor, .ids = ids };
+	long n;
+
+	if (!room)
+		return -EINVAL;
+	if (cursor->done)
+		return 0;
+	/* More at once would only make a retry cost more. */
+	m.room = room < SHELF_PAGE_MEMBERS_MAX ? (__u32)room : SHELF_PAGE_MEMBERS_MAX;
+	n = members(s, &m, &cursor->generation);
+	if (n < 0)
+		return n;
+	cursor->total = m.total;
+	cursor->done = !m.more || !n;
+	cursor->started = true;
+	if (n)
+		cursor->after = ids[n - 1];
+	return n;
+}

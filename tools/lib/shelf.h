@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * libshelf: reading and changing a shelf.
+ *
+ * A shelf is named by its name ("prices": the device /dev/shelf/prices, changed
+ * over netlink) or by the path of a hosted shelf ("hosted:/var/tmp/prices": a
+ * file with the same bytes, changed by one process at a time).
+ *
+ * Reading
+ * -------
+ *
+ *	struct shelf *s;
+ *	struct shelf_product p;
+ *	int ret = shelf_open("prices", 0, &s);
+ *
+ *	ret = shelf_get(s, 42, &p);		1: found, 0: not there, < 0: errno
+ *
+ * takes no lock and makes no system call. Several lookups from one snapshot:
+ *
+ *	struct shelf_section c;
+ *
+ *	do {
+ *		shelf_begin(s, &c);
+ *		product = shelf_view_product(&c.view, id);
+ *		...copy what is needed out of the snapshot...
+ *	} while (shelf_retry(s, &c));
+ *
+ * Between the two everything read may be garbage, so copy, don't act. A retry
+ * is needed only if the reader was stopped for longer than the quarantine
+ * (default one second). The functions below do all that themselves and, after
+ * a few retries or where mapping is refused, ask by ioctl.
+ *
+ * A struct shelf opened for reading may be used by any number of threads at
+ * once. A struct shelf_batch belongs to one thread at a time.
+ */
+#ifndef LIBSHELF_H
+#define LIBSHELF_H
+
+#ifdef SHELF_INSTALLED
+#include <shelf/walk.h>
+#else
+#include "../../kmod/walk.h"
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Every function returns a negative errno on failure, unless it says else. */
+
+#define SHELF_OPEN_IOCTL	1U	/* don't map: read by ioctl alone */
+
+/*
+ * @fd, @control, @arena: -1 or NULL where there is none. Treat all of it as
+ * private; it is here for the inline functions.
+ */
+struct shelf {
+	int fd;
+	unsigned int flags;
+	const struct shelf_control *control;
+	const __u8 *arena;
+	__u64 mask;
+	__u64 seed;
+};
+
+struct shelf_section {
+	struct shelf_view view;
+	__u64 generation;
+};
+
+int shelf_open(const char *name, unsigned int flags, struct shelf **out);
+void shelf_close(struct shelf *s);
+
+static inline bool shelf_is_mapped(const struct shelf *s)
+{
+	return s->arena != NULL;
+}
+
+/*
+ * P1, P3. The acquire pairs with the store-release of current_word in
+ * draft_publish(): whoever sees the generation sees all of its bytes.
+ */
+static inline void shelf_begin(const struct shelf *s, struct shelf_section *c)
+{
+	__u64 word = __atomic_load_n(&s->control->current_word, __ATOMIC_ACQUIRE);
+
+	c->generation = word >> SHELF_ROOT_BITS;
+	c->view.arena = s->arena;
+	c->view.mask = s->mask;
+	c->view.seed = s->seed;
+	c->view.root = (const struct shelf_root *)
+		shelf_view_page(&c->view, (__u32)(word & SHELF_ROOT_MASK));
+}
+
+/*
+ * P3. The fence pairs with the smp_wmb() in retired_free() and with the one at
+ * the start of a draft: a reader that saw one byte of a reused page sees
+ * @oldest above its generation here.
+ */
+static inline bool shelf_retry(const struct shelf *s, const struct shelf_section *c)
+{
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return __atomic_load_n(&s->control->oldest, __ATOMIC_RELAXED) >
+	       c->generation;
+}
+
+/*
+ * The same as symbols, for languages that can't include this header, and the
+ * lookups of walk.h with them. @p and @catalog are the caller's own copies of
+ * what shelf_section_product() and shelf_section_catalog() point at: in the
+ * arena they may change while they are used.
+ */
+void shelf_section_begin(const struct shelf *s, struct shelf_section *c);
+bool shelf_section_retry(const struct shelf *s, const struct shelf_section *c);
+const struct shelf_product *shelf_section_product(const struct shelf_section *c,
+						  __s64 id);
+__u32 shelf_section_attrs(const struct shelf_section *c,
+			  const struct shelf_product *p, void *to, __u32 room);
+const struct shelf_catalog *shelf_section_catalog(const struct shelf_section *c,
+						  __s64 id);
+bool shelf_section_has(const struct shelf_section *c,
+		       const struct shelf_catalog *catalog, __s64 product);
+__u32 shelf_section_members(const struct shelf_section *c,
+			    const struct shelf_catalog *catalog, bool from_start,
+			    __s64 after, __s64 *ids, __u32 room, bool *more);
+bool shelf_mapped(const struct shelf *s);
+
+/*
+ * 1: found and copied, 0: no such product. In answers attrs_ref and next are 0.
+ * EAGAIN, of all lookups: a hosted shelf changed too fast for too long.
+ */
+int shelf_get(const struct shelf *s, __s64 id, struct shelf_product *p);
+
+/*
+ * The same with up to @room attribute bytes; p->attrs_len tells how many there
+ * are. All from one generation, which goes to @generation unless it is NULL.
+ */
+int shelf_get_attrs(const struct shelf *s, __s64 id, struct shelf_product *p,
+		    void *attrs, __u32 room, __u64 *generation);
+
+/*
+ * @count products of one generation, in the order of @ids; where there is none,
+ * state is 0. Any count. Returns how many were found. EAGAIN: read by ioctl,
+ * more than SHELF_GET_MANY_MAX ids, and a commit came between each time.
+ */
+long shelf_get_many(const struct shelf *s, const __s64 *ids, size_t count,
+		    struct shelf_product *products, __u64 *generation);
+
+/* 1: the catalog has the product, 0: it has not, or there is no such catalog. */
+int shelf_is_member(const struct shelf *s, __s64 catalog, __s64 product);
+
+/* 1 and *count: members of the catalog; 0: no such catalog. */
+int shelf_catalog_count(const struct shelf *s, __s64 catalog, __u64 *count);
+
+/*
+ * A page of a catalog. Begin with a zeroed cursor but for @catalog; each call
+ * returns how many members it wrote (ascending, each above the last), 0 at the
+ * end. @generation tells which snapshot the page is of: pages of one walk may
+ * be of different ones if a commit comes between. ENOENT: no such catalog.
+ */
+struct shelf_cursor {
+	__s64 catalog;
+	__s64 after;
+	__u64 generation;
+	__u64 total;
+	bool started;
+	bool done;
+};
+
+long shelf_catalog_next(const struct shelf *s, struct shelf_cursor *cursor,
+			__s64 *ids, size_t room);
+
+/* All numbers of one snapshot. @size needs no setting. */
+int shelf_info(const struct shelf *s, struct shelf_ioc_info *info);
+__u64 shelf_generation(const struct shelf *s);
+
+/*
+ * Returns 0 when the newest generation is at least @generation and puts it to
+ * @now (may be NULL). @timeout_ns below 0: for ever. ETIMEDOUT, ENODEV, EINTR.
+ */
+int shelf_wait(const struct shelf *s, __u64 generation, __s64 timeout_ns,
+	       __u64 *now);
+
+/*
+ * Changing
+ * --------
+ *
+ * A batch is staged, then committed whole or not at all. Operations of a batch
+ * take effect in their order: the last one on an id wins. After an error of any
+ * call the batch can only be aborted.
+ *
+ * A writer of a hosted shelf holds the file's lock until it is closed: others
+ * are refused with EBUSY. EINVAL at open: not a shelf, or a damaged one.
+ */
+struct shelf_writer;
+struct shelf_batch;
+
+/* What went wrong, and at which operation of the batch (from 0). */
+struct shelf_error {
+	int error;
+	char message[256];
+	__u64 op;
+	bool has_op;
+};
+
+int shelf_writer_open(const char *name, struct shelf_writer **out,
+		      struct shelf_error *err);
+void shelf_writer_close(struct shelf_writer *w);
+
+int shelf_batch_begin(struct shelf_writer *w, struct shelf_batch **out,
+		      struct shelf_error *err);
+
+#define SHELF_PRICE	1U
+#define SHELF_STOCK	2U
+#define SHELF_FLAGS	4U
+#define SHELF_CURRENCY	8U
+#define SHELF_ATTRS	16U
+
+/* What a put or patch gives; @fields says which. */
+struct shelf_change {
+	__s64 id;
+	unsigned int fields;
+	__s64 price;
+	__s64 stock;
+	__u32 flags;
+	char currency[4];
+	const void *attrs;
+	__u32 attrs_len;
+};
+
+int shelf_batch_put(struct shelf_batch *b, const struct shelf_change *c,
+		    struct shelf_error *err);
+int shelf_batch_patch(struct shelf_batch *b, const struct shelf_change *c,
+		      struct shelf_error *err);
+int shelf_batch_delete(struct shelf_batch *b, __s64 product,
+		       struct shelf_error *err);
+/* Any number of members; more than SHELF_MEMBERS_MAX are several operations. */
+int shelf_batch_add(struct shelf_batch *b, __s64 catalog, const __s64 *products,
+		    size_t count, struct shelf_error *err);
+int shelf_batch_remove(struct shelf_batch *b, __s64 catalog, const __s64 *products,
+		       size_t count, struct shelf_error *err);
+int shelf_batch_catalog_delete(struct shelf_batch *b, __s64 catalog,
+			       struct shelf_error *err);
+
+struct shelf_result {
+	__u64 generation;
+	__u64 ops;
+	__u64 absent;		/* removed what was not there, added what was */
+	__u64 pages;
+	__u64 draft_ns;
+	__u64 publish_ns;
+	__u64 grace_ns;
+};
+
+/*
+ * Frees the batch in every case. @expect: refuse (ESTALE) unless this is the
+ * newest generation; may be NULL.
+ */
+int shelf_batch_commit(struct shelf_batch *b, const __u64 *expect,
+		       struct shelf_result *result, struct shelf_error *err);
+void shelf_batch_abort(struct shelf_batch *b);
+
+/*
+ * Shelves
+ * -------
+ */
+struct shelf_settings {
+	__u64 max_bytes;
+	__u64 batch_bytes;	/* 0: as much as max_bytes */
+	long long quarantine_ms;	/* -1: the default, 1000 */
+	const __u64 *seed;	/* NULL: random */
+};
+
+/* For "hosted:PATH" makes or removes the file. EEXIST, ENOENT, EPERM. */
+int shelf_create(const char *name, const struct shelf_settings *settings,
+		 struct shelf_error *err);
+int shelf_destroy(const char *name, struct shelf_error *err);
+
+struct shelf_listing {
+	char name[SHELF_NAME_MAX + 1];
+	__u64 max_bytes;
+	__u64 batch_bytes;
+	__u64 generation;
+	__u64 products;
+	__u64 catalogs;
+	__u64 memberships;
+	__u64 bytes;
+	__u32 quarantine_ms;
+	__u32 opens;
+};
+
+/*
+ * Calls @each for every shelf of the kernel until it returns other than 0, and
+ * returns that.
+ */
+int shelf_list(int (*each)(const struct shelf_listing *l, void *arg), void *arg,
+	       struct shelf_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* LIBSHELF_H */

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Batches, to the module over netlink or to a hosted shelf in this process.
+ * Either way operations are checked as they are added and nothing is applied
+ * before the commit.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "hosted.h"
+#include "internal.h"
+#include "netlink.h"
+
+static_assert(SHELF_PRICE == FIELD_PRICE);
+static_assert(SHELF_STOCK == FIELD_STOCK);
+static_assert(SHELF_FLAGS == FIELD_FLAGS);
+static_assert(SHELF_CURRENCY == FIELD_CURRENCY);
+static_assert(SHELF_ATTRS == FIELD_ATTRS);
+
+/* One of the two. */
+struct shelf_writer {
+	struct hosted *hosted;
+	struct shelf_nl *nl;
+	char name[SHELF_NAME_MAX + 1];
+};
+
+/* @failed: an operation was refused, so this can't become a commit. */
+struct shelf_batch {
+	struct hosted *hosted;
+	struct batch staged;
+	struct shelf_nl_batch *nl;
+	bool failed;
+};
+
+static int fail_nl(struct shelf_error *err, int ret, const struct shelf_nl_error *from)
+{
+	shelf_fail(err, ret, "%s", from->message[0] ? from->message : strerror(-ret));
+	if (err) {
+		err->has_op = from->has_op;
+		err->op = from->op;
+	}
+	return ret;
+}
+
+static int fail_open(struct shelf_error *err, int ret)
+{
+	switch (ret) {
+	case -EBUSY:
+		return shelf_fail(err, ret, "another writer has the shelf open");
+	case -EINVAL:
+		return shelf_fail(err, ret, "not a shelf, or a damaged one");
+	case -EPROTONOSUPPORT:
+		return shelf_fail(err, ret, "a shelf of another version");
+	default:
+		return shelf_fail(err, ret, "%s", strerror(-ret));
+	}
+}
+
+static int writer_connect(struct shelf_writer *w, const char *name,
+			  struct shelf_error *err)
+{
+	const char *path = shelf_hosted_path(name);
+	struct shelf_nl_error nl_err = { 0 };
+	int ret;
+
+	if (path) {
+		ret = hosted_open_writer(path, &w->hosted);
+		return ret ? fail_open(err, ret) : 0;
+	}
+	if (strlen(name) > SHELF_NAME_MAX)
+		return shelf_fail(err, -EINVAL, "name is longer than %d bytes",
+				  SHELF_NAME_MAX);
+	strcpy(w->name, name);
+	ret = shelf_nl_open(&w->nl, &nl_err);
+	return ret ? fail_nl(err, ret, &nl_err) : 0;
+}
+
+int shelf_writer_open(const char *name, struct shelf_writer **out,
+		      struct shelf_error *err)
+{
+	struct shelf_writer *w = calloc(1, sizeof(*w));
+	int ret;
+
+	if (!w)
+		return shelf_fail(err, -ENOMEM, "out of memory");
+	ret = writer_connect(w, name, err);
+	if (ret)
+		free(w);
+	else
+		*out = w;
+	return ret;
+}
+
+void shelf_writer_close(struct shelf_writer *w)
+{
+	if (!w)
+		return;
+	hosted_close(w->hosted);
+	if (w->nl)
+		shelf_nl_close(w->nl);
+	free(w);
+}
+
+int shelf_batch_begin(struct shelf_writer *w, struct shelf_batch **out,
+		      struct shelf_error *err)
+{
+	struct shelf_batch *b = calloc(1, sizeof(*b));
+	struct shelf_nl_error nl_err = { 0 };
+	int ret = 0;
+
+	if (!b)
+		return shelf_fail(err, -ENOMEM, "out of memory");
+	b->hosted = w->hosted;
+	if (b->hosted)
+		batch_init(&b->staged, b->hosted->batch_bytes);
+	else
+		ret = shelf_nl_begin(w->nl, w->name, &b->nl, &nl_err);
+	if (ret) {
+		free(b);
+		return fail_nl(err, ret, &nl_err);
+	}
+	*out = b;
+	return 0;
+}
+
+static int stage_hosted(struct shelf_batch *b, const struct op *op, const void *data,
+			struct shelf_error *err)
+{
+	u64 index = b->staged.ops;
+	const char *why;
+	int ret = batch_add(&b->staged, op, data, &why);
+
+	if (!ret)
+		return 0;
+	shelf_fail(err, ret, "%s: %s %lld", why,
+		   op->kind >= SHELF_OP_CATALOG_ADD ? "catalog" : "product",
+		   (long long)op->id);
+	if (err) {
+		err->has_op = true;
+		err->op = index;
+	}
+	return ret;
+}
+
+static int stage_nl(struct shelf_batch *b, const struct op *op, const void *data,
+		    struct shelf_error *err)
+{
+	struct shelf_nl_error nl_err = { 0 };
+	struct shelf_nl_op nl = {
+		.kind = op->kind, .fields = op->fields, .id = op->id,
+		.price = op->price, .stock = op->stock, .flags = op->flags,
+		.len = op->len, .data = data,
+	};
+	int ret;
+
+	memcpy(nl.currency, op->currency, sizeof(nl.currency));
+	ret = shelf_nl_add(b->nl, &nl, &nl_err);
+	return ret ? fail_nl(err, ret, &nl_err) : 0;
+}
+
+static int stage(struct shelf_batch *b, const struct op *op, const void *data,
+		 struct shelf_error *err)
+{
+	int ret;
+
+	if (b->failed)
+		return shelf_fail(err, -EINVAL, "the batch has failed before");
+	ret = b->hosted ? stage_hosted(b, op, data, err) : stage_nl(b, op, data, err);
+	b->failed = ret;
+	return ret;
+}
+
+static int stage_change(struct shelf_batch *b, u8 kind, const struct shelf_change *c,
+			struct shelf_error *err)
+{
+	struct op op = {
+		.kind = kind, .id = c->id, .fields = (u8)c->fields,
+		.price = c->price, .stock = c->stock, .flags = c->flags,
+		.len = c->fields & SHELF_ATTRS ? c->attrs_len : 0,
+	};
+
+	if (c->fields & ~(SHELF_PRICE | SHELF_STOCK | SHELF_FLAGS |
+			  SHELF_CURRENCY | SHELF_ATTRS)) {
+		b->failed = true;
+		return shelf_fail(err, -EINVAL, "unknown field of a change");
+	}
+	memcpy(op.currency, c->currency, sizeof(op.currency));
+	return stage(b, &op, c->attrs, err);
+}
+
+int shelf_batch_put(struct shelf_batch *b, const struct shelf_change *c,
+		    struct shelf_error *err)
+{
+	return stage_change(b, SHELF_OP_PUT, c, err);
+}
+
+int shelf_batch_patch(struct shelf_batch *b, const struct shelf_change *c,
+		      struct shelf_error *err)
+{
+	return stage_change(b, SHELF_OP_PATCH, c, err);
+}
+
+int shelf_batch_delete(struct shelf_batch *b, __s64 product, struct shelf_error *err)
+{
+	const struct op op = { .kind = SHELF_OP_DELETE, .id = product };
+
+	return stage(b, &op, NULL, err);
+}
+
+int shelf_batch_catalog_delete(struct shelf_batch *b, __s64 catalog,
+			       struct shelf_error *err)
+{
+	const struct op op = { .kind = SHELF_OP_CATALOG_DELETE, .id = catalog };
+
+	return stage(b, &op, NULL, err);
+}
+
+/* No members at all go through once, to be refused like by anybody else. */
+static int stage_members(struct shelf_batch *b, u8 kind, __s64 catalog,
+			 const __s64 *products, size_t count,
+			 struct shelf_error *err)
+{
+	struct op op = { .kind = kind, .id = catalog };
+	size_t at = 0;
+	int ret;
+
+	do {
+		op.len = (u32)min_t(size_t, count - at, SHELF_MEMBERS_MAX);
+		ret = stage(b, &op, products + at, err);
+		at += op.len;
+	} while (!ret && at < count);
+	return ret;
+}
+
+int shelf_batch_add(struct shelf_batch *b, __s64 catalog, const __s64 *products,
+		    size_t count, struct shelf_error *err)
+{
+	return stage_members(b, SHELF_OP_CATALOG_ADD, catalog, products, count, err);
+}
+
+int shelf_batch_remove(struct shelf_batch *b, __s64 catalog, const __s64 *products,
+		       size_t count, struct shelf_error *err)
+{
+	return stage_members(b, SHELF_OP_CATALOG_REMOVE, catalog, products, count,
+			     err);
+}
+
+static int commit_hosted(struct shelf_batch *b, const __u64 *expect,
+			 struct shelf_result *result, struct shelf_error *err)
+{
+	struct report r;
+	int ret = hosted_commit(b->hosted, &b->staged, expect, &r);
+
+	if (!ret) {
+		*result = (struct shelf_result){
+			r.generation, r.ops, r.absent, r.pages,
+			r.draft_ns, r.publish_ns, r.grace_ns,
+		};
+		return 0;
+	}
+	shelf_fail(err, ret, "%s", r.message[0] ? r.message : strerror(-ret));
+	if (err) {
+		err->has_op = r.has_op;
+		err->op = r.op;
+	}
+	return ret;
+}
+
+static int commit_nl(struct shelf_batch *b, const __u64 *expect,
+		     struct shelf_result *result, struct shelf_error *err)
+{
+	struct shelf_nl_error nl_err = { 0 };
+	struct shelf_nl_result r;
+	int ret = shelf_nl_commit(b->nl, expect, &r, &nl_err);
+
+	b->nl = NULL;
+	if (ret)
+		return fail_nl(err, ret, &nl_err);
+	*result = (struct shelf_result){
+		r.generation, r.ops, r.absent, r.pages,
+		r.draft_ns, r.publish_ns, r.grace_ns,
+	};
+	return 0;
+}
+
+int shelf_batch_commit(struct shelf_batch *b, const __u64 *expect,
+		       struct shelf_result *result, struct shelf_error *err)
+{
+	struct shelf_result unused;
+	int ret;
+
+	if (!result)
+		result = &unused;
+	if (b->failed)
+		ret = shelf_fail(err, -EINVAL, "the batch has failed before");
+	else if (b->hosted)
+		ret = commit_hosted(b, expect, result, err);
+	else
+		ret = commit_nl(b, expect, result, err);
+	shelf_batch_abort(b);
+	return ret;
+}
+
+void shelf_batch_abort(struct shelf_batch *b)
+{
+	if (!b)
+		return;
+	if (b->hosted)
+		batch_free(&b->staged);
+	if (b->nl)
+		shelf_nl_abort(b->nl);
+	free(b);
+}

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * shelfctl apply: a file is a batch is a commit.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "json.h"
+
+#define PROGRESS_NS	200000000LL
+
+/* From which operation on a line's are; a line of many members has several. */
+struct line_mark {
+	__u64 first_op;
+	__u64 number;
+};
+
+/**
+ * struct apply - a file on its way
+ * @size: bytes of the file, 0 if nobody knows
+ * @next_op: index of the next operation to be staged
+ */
+struct apply {
+	const char *file;
+	FILE *in;
+	struct shelf_batch *batch;
+	struct line line;
+	__u64 number;
+	__u64 bytes;
+	__u64 size;
+	__u64 next_op;
+	struct line_mark *mark;
+	size_t marks;
+	size_t marks_room;
+	bool progress;
+	__s64 started;
+	__s64 shown;
+};
+
+static __s64 clock_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (__s64)t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+static void progress_begin(struct apply *ap)
+{
+	struct stat st;
+
+	ap->progress = isatty(STDERR_FILENO) && !json_output;
+	ap->started = clock_ns();
+	ap->shown = ap->started;
+	if (!fstat(fileno(ap->in), &st) && S_ISREG(st.st_mode))
+		ap->size = (__u64)st.st_size;
+}
+
+static void progress(struct apply *ap)
+{
+	static const char bar[] = "########################";
+	const unsigned int width = sizeof(bar) - 1;
+	__s64 now;
+	double done;
+
+	if (!ap->progress || ap->number % 256)
+		return;
+	now = clock_ns();
+	if (now - ap->shown < PROGRESS_NS)
+		return;
+	ap->shown = now;
+	done = ap->size ? (double)ap->bytes / (double)ap->size : 0;
+	done = done < 1 ? done : 1;
+	fprintf(stderr, "\r[%-*.*s] %3.0f%% %llu bytes %.0f ops/s\033[K", width,
+		(int)(done * width), bar, done * 100, ap->bytes,
+		(double)ap->next_op * 1e9 / (double)(now - ap->started));
+}
+
+static void progress_end(struct apply *ap)
+{
+	if (ap->progress && ap->shown != ap->started)
+		fputs("\r\033[K", stderr);
+	ap->progress = false;
+}
+
+static void mark_line(struct apply *ap)
+{
+	if (ap->marks == ap->marks_room) {
+		ap->marks_room = ap->marks_room ? ap->marks_room * 2 : 1024;
+		ap->mark = xalloc(ap->mark, ap->marks_room, sizeof(*ap->mark));
+	}
+	ap->mark[ap->marks++] = (struct line_mark){ ap->next_op, ap->number };
+}
+
+static __u64 line_of(const struct apply *ap, __u64 op)
+{
+	size_t low = 0, n = ap->marks;
+
+	while (n > 1) {
+		size_t half = n / 2;
+
+		if (ap->mark[low + half].first_op <= op) {
+			low += half;
+			n -= half;
+		} else {
+			n = half;
+		}
+	}
+	return ap->marks ? ap->mark[low].number : 0;
+}
+
+static int refused(struct apply *ap, const struct shelf_error *err)
+{
+	progress_end(ap);
+	if (err->has_op)
+		return fail_at(STATUS_REFUSED, err->error, ap->file,
+			       line_of(ap, err->op), 0, err->message);
+	return fail(STATUS_REFUSED, err->error, "%s: %s", ap->file, err->message);
+}
+
+static int stage(struct apply *ap, struct shelf_error *err)
+{
+	const struct line *l = &ap->line;
+
+	switch (l->kind) {
+	case SHELF_OP_PUT:
+		return shelf_batch_put(ap->batch, &l->change, err);
+	case SHELF_OP_PATCH:
+		return shelf_batch_patch(ap->batch, &l->change, err);
+	case SHELF_OP_DELETE:
+		return shelf_batch_delete(ap->batch, l->change.id, err);
+	case SHELF_OP_CATALOG_ADD:
+		return shelf_batch_add(ap->batch, l->change.id, l->members,
+				       l->members_count, err);
+	case SHELF_OP_CATALOG_REMOVE:
+		return shelf_batch_remove(ap->batch, l->change.id, l->members,
+					  l->members_count, err);
+	default:
+		return shelf_batch_catalog_delete(ap->batch, l->change.id, err);
+	}
+}
+
+static __u64 ops_of(const struct line *l)
+{
+	return l->members_count ?
+	       (l->members_count + SHELF_MEMBERS_MAX - 1) / SHELF_MEMBERS_MAX : 1;
+}
+
+static bool is_blank(const char *text, size_t n)
+{
+	return strspn(text, " \t\r") == n;
+}
+
+static int apply_line(struct apply *ap, char *text, size_t n)
+{
+	struct line_error line_err;
+	struct shelf_error err = { 0 };
+
+	ap->number++;
+	ap->bytes += n;
+	if (n && text[n - 1] == '\n')
+		text[--n] = 0;
+	if (is_blank(text, n))
+		return 0;
+	if (!line_parse(&ap->line, text, n, &line_err)) {
+		progress_end(ap);
+		return fail_at(STATUS_INPUT, 0, ap->file, ap->number,
+			       line_err.column, line_err.message);
+	}
+	mark_line(ap);
+	if (stage(ap, &err))
+		return refused(ap, &err);
+	ap->next_op += ops_of(&ap->line);
+	progress(ap);
+	return 0;
+}
+
+static int apply_lines(struct apply *ap)
+{
+	char *text = NULL;
+	size_t room = 0;
+	ssize_t n;
+	int status = 0;
+
+	errno = 0;
+	while (!status && (n = getline(&text, &room, ap->in)) >= 0) {
+		status = apply_line(ap, text, (size_t)n);
+		errno = 0;
+	}
+	if (!status && !feof(ap->in))
+		status = fail(STATUS_REFUSED, -errno, "%s: %s", ap->file,
+			      strerror(errno));
+	free(text);
+	return status;
+}
+
+static void print_result(const struct shelf_result *r)
+{
+	if (json_output)
+		printf("{\"generation\":%llu,\"ops\":%llu,\"absent\":%llu,"
+		       "\"pages\":%llu,\"draft_ns\":%llu,\"publish_ns\":%llu,"
+		       "\"grace_ns\":%llu}\n", r->generation, r->ops, r->absent,
+		       r->pages, r->draft_ns, r->publish_ns, r->grace_ns);
+	else
+		printf("generation %llu ops %llu absent %llu pages %llu "
+		       "draft %.3f ms publish %.3f ms grace %.3f ms\n",
+		       r->generation, r->ops, r->absent, r->pages,
+		       (double)r->draft_ns / 1e6, (double)r->publish_ns / 1e6,
+		       (double)r->grace_ns / 1e6);
+}
+
+/* Everything is read and staged before anything is committed. */
+static int apply_batch(struct apply *ap, struct shelf_writer *w, const __u64 *expect)
+{
+	struct shelf_result result;
+	struct shelf_error err;
+	int status;
+
+	if (shelf_batch_begin(w, &ap->batch, &err))
+		return fail(STATUS_REFUSED, err.error, "%s", err.message);
+	status = apply_lines(ap);
+	if (status) {
+		shelf_batch_abort(ap->batch);
+		return status;
+	}
+	if (shelf_batch_commit(ap->batch, expect, &result, &err))
+		return refused(ap, &err);
+	progress_end(ap);
+	print_result(&result);
+	return STATUS_OK;
+}
+
+static int apply_file(struct apply *ap, const struct args *a, const __u64 *expect)
+{
+	struct shelf_writer *w;
+	struct shelf_error err;
+	int status;
+
+	if (shelf_writer_open(a->shelf, &w, &err))
+		return fail(STATUS_REFUSED, err.error, "%s: %s", a->shelf, err.message);
+	progress_begin(ap);
+	status = apply_batch(ap, w, expect);
+	progress_end(ap);
+	shelf_writer_close(w);
+	line_free(&ap->line);
+	free(ap->mark);
+	return status;
+}
+
+int run_apply(const struct args *a)
+{
+	struct apply ap = { .in = stdin };
+	__u64 expect;
+	int status;
+
+	if (a->words != 1)
+		return fail(STATUS_USAGE, 0, "apply takes one FILE");
+	if (args_u64(a, OPT_EXPECT, &expect))
+		return STATUS_USAGE;
+	ap.file = a->word[0];
+	if (strcmp(ap.file, "-"))
+		ap.in = fopen(ap.file, "re");
+	if (!ap.in)
+		return fail(STATUS_REFUSED, -errno, "%s: %s", ap.file, strerror(errno));
+	status = apply_file(&ap, a, a->value[OPT_EXPECT] ? &expect : NULL);
+	if (ap.in != stdin)
+		fclose(ap.in);
+	return status;
+}

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * The command line. getopt() would take the id -5 for an option.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl.h"
+
+static const struct {
+	const char *name;
+	char letter;
+	bool takes_value;
+	bool global;
+} options[OPTIONS] = {
+	[OPT_JSON] = { "json", 'j', false, true },
+	[OPT_SHELF] = { "shelf", 's', true, true },
+	[OPT_HOSTED] = { "hosted", 0, true, true },
+	[OPT_HELP] = { "help", 'h', false, true },
+	[OPT_VERSION] = { "version", 0, false, true },
+	[OPT_MAX_BYTES] = { "max-bytes", 0, true, false },
+	[OPT_BATCH_BYTES] = { "batch-bytes", 0, true, false },
+	[OPT_QUARANTINE_MS] = { "quarantine-ms", 0, true, false },
+	[OPT_SEED] = { "seed", 0, true, false },
+	[OPT_EXPECT] = { "expect", 0, true, false },
+	[OPT_AFTER] = { "after", 0, true, false },
+	[OPT_LIMIT] = { "limit", 0, true, false },
+	[OPT_TIMEOUT] = { "timeout", 0, true, false },
+};
+
+static bool is_option(const char *arg)
+{
+	return arg[0] == '-' && arg[1] && !isdigit((unsigned char)arg[1]);
+}
+
+/* Its number, or -1; @value is behind an = sign, if there is one. */
+static int find_option(const char *arg, const char **value)
+{
+	int o;
+
+	*value = NULL;
+	for (o = 0; o < OPTIONS; o++) {
+		size_t n = strlen(options[o].name);
+
+		if (options[o].letter && arg[1] == options[o].letter && !arg[2])
+			return o;
+		if (strncmp(arg, "--", 2) || strncmp(arg + 2, options[o].name, n))
+			continue;
+		if (arg[2 + n] == '=')
+			*value = arg + 3 + n;
+		if (!arg[2 + n] || arg[2 + n] == '=')
+			return o;
+	}
+	return -1;
+}
+
+static int take_option(struct args *a, char **argv, int argc, int *i)
+{
+	const char *value;
+	int o = find_option(argv[*i], &value);
+
+	if (o < 0)
+		return fail(STATUS_USAGE, 0, "no such option: %s", argv[*i]);
+	if (a->value[o] && options[o].takes_value)
+		return fail(STATUS_USAGE, 0, "--%s is given twice", options[o].name);
+	if (!options[o].takes_value) {
+		if (value)
+			return fail(STATUS_USAGE, 0, "--%s takes no value",
+				    options[o].name);
+		value = "";
+	} else if (!value) {
+		if (++*i == argc)
+			return fail(STATUS_USAGE, 0, "--%s needs a value",
+				    options[o].name);
+		value = argv[*i];
+	}
+	a->value[o] = value;
+	return 0;
+}
+
+/* Errors before -j is reached are JSON as well. */
+static void look_for_json(int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < argc && strcmp(argv[i], "--"); i++)
+		if (!strcmp(argv[i], "-j") || !strcmp(argv[i], "--json"))
+			json_output = true;
+}
+
+static int split(int argc, char **argv, struct args *a)
+{
+	bool ended = false;
+	int i, status;
+
+	a->word = xalloc(NULL, (size_t)argc, sizeof(*a->word));
+	for (i = 1; i < argc; i++) {
+		if (!ended && !strcmp(argv[i], "--")) {
+			ended = true;
+			continue;
+		}
+		if (ended || !is_option(argv[i])) {
+			a->word[a->words++] = argv[i];
+			continue;
+		}
+		status = take_option(a, argv, argc, &i);
+		if (status)
+			return status;
+	}
+	return 0;
+}
+
+static char *take_word(struct args *a)
+{
+	char *word = a->word[0];
+
+	memmove(a->word, a->word + 1, (size_t)--a->words * sizeof(*a->word));
+	return word;
+}
+
+static int check_options(const struct args *a, const struct command *c)
+{
+	int o;
+
+	for (o = 0; o < OPTIONS; o++)
+		if (a->value[o] && !options[o].global && !(c->options & OPT_BIT(o)))
+			return fail(STATUS_USAGE, 0, "%s takes no --%s", c->name,
+				    options[o].name);
+	if (a->value[OPT_SHELF] && a->value[OPT_HOSTED])
+		return fail(STATUS_USAGE, 0, "either --shelf or --hosted");
+	if (!c->takes_shelf && (a->value[OPT_SHELF] || a->value[OPT_HOSTED]))
+		return fail(STATUS_USAGE, 0, "%s takes no shelf", c->name);
+	return 0;
+}
+
+static int take_shelf(struct args *a, const struct command *c)
+{
+	const char *prefix = a->value[OPT_HOSTED] ? "hosted:" : "";
+	const char *name = a->value[OPT_HOSTED] ?
+			   a->value[OPT_HOSTED] : a->value[OPT_SHELF];
+	size_t n;
+
+	if (!name && !a->words)
+		return fail(STATUS_USAGE, 0, "%s needs the NAME of a shelf", c->name);
+	if (!name)
+		name = take_word(a);
+	n = strlen(prefix) + strlen(name) + 1;
+	a->shelf = xalloc(NULL, n, 1);
+	snprintf(a->shelf, n, "%s%s", prefix, name);
+	return 0;
+}
+
+int args_parse(int argc, char **argv, struct args *a, const struct command **found)
+{
+	const struct command *c;
+	const char *name;
+	int status;
+
+	look_for_json(argc, argv);
+	status = split(argc, argv, a);
+	if (status)
+		return status;
+	if (!a->words)
+		return a->value[OPT_HELP] || a->value[OPT_VERSION] ? 0 :
+		       fail(STATUS_USAGE, 0, "no command; try shelfctl help");
+	name = take_word(a);
+	for (c = commands; c->name && strcmp(c->name, name); c++)
+		;
+	if (!c->name)
+		return fail(STATUS_USAGE, 0, "no such command: %s", name);
+	*found = c;
+	if (a->value[OPT_HELP] || a->value[OPT_VERSION])
+		return 0;
+	status = check_options(a, c);
+	if (!status && c->takes_shelf)
+		status = take_shelf(a, c);
+	return status;
+}
+
+void args_free(struct args *a)
+{
+	free(a->shelf);
+	free(a->word);
+}
+
+static bool parse_u64(const char *text, int base, __u64 *out, const char **end)
+{
+	char *stop;
+
+	if (!isdigit((unsigned char)text[0]))
+		return false;
+	errno = 0;
+	*out = strtoull(text, &stop, base);
+	*end = stop;
+	return !errno;
+}
+
+int args_u64(const struct args *a, enum option o, __u64 *out)
+{
+	const char *end;
+
+	if (!a->value[o])
+		return 0;
+	if (parse_u64(a->value[o], 0, out, &end) && !*end)
+		return 0;
+	return fail(STATUS_USAGE, 0, "--%s is not a number: %s", options[o].name,
+		    a->value[o]);
+}
+
+int args_size(const struct args *a, enum option o, __u64 *out)
+{
+	static const char suffix[] = "KMG";
+	const char *end, *s;
+	unsigned int shift = 0;
+
+	if (!a->value[o])
+		return 0;
+	if (!parse_u64(a->value[o], 10, out, &end))
+		goto bad;
+	if (*end) {
+		s = strchr(suffix, *end);
+		if (!s || end[1])
+			goto bad;
+		shift = 10 * (unsigned int)(s - suffix + 1);
+	}
+	if (*out > ~0ULL >> shift)
+		goto bad;
+	*out <<= shift;
+	return 0;
+bad:
+	return fail(STATUS_USAGE, 0, "--%s is not a size: %s", options[o].name,
+		    a->value[o]);
+}
+
+int args_id(const char *text, const char *what, __s64 *out)
+{
+	const char *digits = text + (text[0] == '-');
+	char *end;
+
+	errno = 0;
+	*out = strtoll(text, &end, 10);
+	if (isdigit((unsigned char)digits[0]) && !*end && !errno)
+		return 0;
+	return fail(STATUS_USAGE, 0, "%s is not a 64-bit integer: %s", what, text);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * shelfctl: what its files share.
+ */
+#ifndef SHELFCTL_H
+#define SHELFCTL_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "../lib/shelf.h"
+
+/* Exit statuses, as `shelfctl help` tells them. */
+enum {
+	STATUS_OK,
+	STATUS_REFUSED,		/* the shelf or the system said no */
+	STATUS_USAGE,
+	STATUS_ABSENT,		/* get: no such product or catalog */
+	STATUS_INPUT,		/* apply: the file is not what it should be */
+};
+
+enum option {
+	OPT_JSON,
+	OPT_SHELF,
+	OPT_HOSTED,
+	OPT_HELP,
+	OPT_VERSION,
+	OPT_MAX_BYTES,
+	OPT_BATCH_BYTES,
+	OPT_QUARANTINE_MS,
+	OPT_SEED,
+	OPT_EXPECT,
+	OPT_AFTER,
+	OPT_LIMIT,
+	OPT_TIMEOUT,
+	OPTIONS
+};
+
+#define OPT_BIT(o)	(1U << (o))
+
+/**
+ * struct args - a command line taken apart
+ * @value: of each option given; "" for one that takes none
+ * @shelf: what libshelf calls the shelf, for commands that take one
+ * @word: what is neither option nor command nor shelf
+ */
+struct args {
+	const char *value[OPTIONS];
+	char *shelf;
+	char **word;
+	int words;
+};
+
+struct command {
+	const char *name;
+	const char *usage;	/* behind the shelf */
+	const char *text;
+	unsigned int options;	/* OPT_BIT() of its own */
+	bool takes_shelf;
+	int (*run)(const struct args *a);
+};
+
+/* main.c; ends with a NULL name */
+extern const struct command commands[];
+
+/* args.c: each returns a status, having told what is wrong */
+int args_parse(int argc, char **argv, struct args *a, const struct command **c);
+void args_free(struct args *a);
+int args_size(const struct args *a, enum option o, __u64 *out);
+int args_u64(const struct args *a, enum option o, __u64 *out);
+int args_id(const char *text, const char *what, __s64 *out);
+
+/* out.c */
+extern bool json_output;
+/* Says "shelfctl: ..." or its JSON form on stderr and returns @status. */
+int fail(int status, int error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* The same for FILE:LINE:COLUMN; @column 0: the whole line. */
+int fail_at(int status, int error, const char *file, __u64 line, size_t column,
+	    const char *message);
+void put_string(FILE *to, const char *text);
+/* out of memory: there is nothing to save */
+void *xalloc(void *old, size_t n, size_t size);
+int open_shelf(const struct args *a, struct shelf **out);
+
+/* The commands. */
+int run_create(const struct args *a);
+int run_destroy(const struct args *a);
+int run_list(const struct args *a);
+int run_show(const struct args *a);
+int run_apply(const struct args *a);
+int run_get(const struct args *a);
+int run_stats(const struct args *a);
+int run_wait(const struct args *a);
+int run_help(const struct args *a);
+
+#endif /* SHELFCTL_H */

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * From a line of JSON to an operation. Strict: what isn't understood is an
+ * error and not ignored, since a misspelt field would otherwise be a price of 0.
+ */
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "json.h"
+#include "text.h"
+
+/* A line being parsed. */
+struct parse {
+	const char *text;
+	size_t start;		/* of the object */
+	struct line *line;
+	struct line_error *err;
+	bool attrs_seen;
+};
+
+typedef bool (*take_fn)(struct parse *p, const json_t *v, struct span at);
+
+#define KIND(k)		(1U << (k))
+#define CHANGES		(KIND(SHELF_OP_PUT) | KIND(SHELF_OP_PATCH))
+#define PRODUCT_OPS	(CHANGES | KIND(SHELF_OP_DELETE))
+#define MEMBER_OPS	(KIND(SHELF_OP_CATALOG_ADD) | KIND(SHELF_OP_CATALOG_REMOVE))
+#define CATALOG_OPS	(MEMBER_OPS | KIND(SHELF_OP_CATALOG_DELETE))
+#define PRINTED_OPS	(KIND(SHELF_OP_PUT) | KIND(SHELF_OP_CATALOG_ADD))
+
+static bool __attribute__((format(printf, 3, 4)))
+wrong(struct parse *p, size_t at, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(p->err->message, sizeof(p->err->message), format, args);
+	va_end(args);
+	p->err->column = scan_column(p->text, at);
+	return false;
+}
+
+static bool take_integer(struct parse *p, const json_t *v, struct span at,
+			 const char *name, __s64 *out)
+{
+	if (!json_is_integer(v))
+		return wrong(p, at.value, "%s is not an integer", name);
+	*out = json_integer_value(v);
+	return true;
+}
+
+static bool take_nothing(struct parse *p, const json_t *v, struct span at)
+{
+	(void)p;
+	(void)v;
+	(void)at;
+	return true;
+}
+
+static bool take_ignored(struct parse *p, const json_t *v, struct span at)
+{
+	__s64 unused;
+
+	return take_integer(p, v, at, "the field", &unused);
+}
+
+static bool take_id(struct parse *p, const json_t *v, struct span at)
+{
+	return take_integer(p, v, at, "the id", &p->line->change.id);
+}
+
+static bool take_price(struct parse *p, const json_t *v, struct span at)
+{
+	p->line->change.fields |= SHELF_PRICE;
+	return take_integer(p, v, at, "price", &p->line->change.price);
+}
+
+static bool take_stock(struct parse *p, const json_t *v, struct span at)
+{
+	p->line->change.fields |= SHELF_STOCK;
+	return take_integer(p, v, at, "stock", &p->line->change.stock);
+}
+
+static bool take_flags(struct parse *p, const json_t *v, struct span at)
+{
+	__s64 flags = 0;
+
+	if (!take_integer(p, v, at, "flags", &flags))
+		return false;
+	if (flags < 0 || flags > 0xffffffffLL)
+		return wrong(p, at.value, "flags is not from 0 to 4294967295");
+	p->line->change.fields |= SHELF_FLAGS;
+	p->line->change.flags = (__u32)flags;
+	return true;
+}
+
+static bool take_currency(struct parse *p, const json_t *v, struct span at)
+{
+	const char *c = json_string_value(v);
+	size_t i;
+
+	if (!c || json_string_length(v) != 3)
+		goto bad;
+	for (i = 0; i < 3; i++)
+		if (c[i] < 'A' || c[i] > 'Z')
+			goto bad;
+	p->line->change.fields |= SHELF_CURRENCY;
+	memcpy(p->line->change.currency, c, 4);
+	return true;
+bad:
+	return wrong(p, at.value, "currency is not three upper-case letters");
+}
+
+static unsigned char *attrs_room(struct line *l, size_t n)
+{
+	if (n > l->attrs_room) {
+		l->attrs = xalloc(l->attrs, n, 1);
+		l->attrs_room = n;
+	}
+	return l->attrs;
+}
+
+static bool set_attrs(struct parse *p, struct span at, size_t len)
+{
+	if (len > SHELF_ATTRS_MAX)
+		return wrong(p, at.value, "%zu attribute bytes are more than %u", len,
+			     SHELF_ATTRS_MAX);
+	if (p->attrs_seen)
+		return wrong(p, at.key, "both attrs and attrs_base64");
+	p->attrs_seen = true;
+	p->line->change.fields |= SHELF_ATTRS;
+	p->line->change.attrs = p->line->attrs;
+	p->line->change.attrs_len = (__u32)len;
+	return true;
+}
+
+/*
+ * The text itself without white space, rather than what the parser would
+ * write: 19.99 stays 19.99.
+ */
+static bool take_attrs(struct parse *p, const json_t *v, struct span at)
+{
+	size_t n = at.end - at.value;
+
+	if (json_is_null(v) && p->line->kind == SHELF_OP_PATCH)
+		return set_attrs(p, at, 0);
+	if (!json_is_object(v))
+		return wrong(p, at.value, "attrs is not an object");
+	n = scan_compact((char *)attrs_room(p->line, n), p->text + at.value, n);
+	return set_attrs(p, at, n);
+}
+
+static bool take_base64(struct parse *p, const json_t *v, struct span at)
+{
+	size_t n = json_string_length(v);
+	long len = -1;
+
+	if (json_is_string(v))
+		len = base64_decode(attrs_room(p->line, BASE64_ROOM(n)),
+				    json_string_value(v), n);
+	if (len < 0)
+		return wrong(p, at.value, "attrs_base64 is not a string of base64");
+	return set_attrs(p, at, (size_t)len);
+}
+
+static bool take_members(struct parse *p, const json_t *v, struct span at)
+{
+	struct line *l = p->line;
+	size_t n = json_array_size(v), i;
+
+	if (!json_is_array(v))
+		return wrong(p, at.value, "products is not an array");
+	if (!n)
+		return wrong(p, at.value, "products is empty");
+	if (n > l->members_room) {
+		l->members = xalloc(l->members, n, sizeof(*l->members));
+		l->members_room = n;
+	}
+	for (i = 0; i < n; i++) {
+		const json_t *id = json_array_get(v, i);
+
+		if (!json_is_integer(id))
+			return wrong(p, scan_child(p->text, at.value, i).value,
+				     "the product id is not an integer");
+		l->members[i] = json_integer_value(id);
+	}
+	l->members_count = n;
+	return true;
+}
+
+/* Fields and the operations that they belong to. */
+static const struct field {
+	const char *name;
+	unsigned int kinds;
+	unsigned int required;
+	take_fn take;
+} fields[] = {
+	{ "op", ~0U, 0, take_nothing },		/* see take_op() */
+	{ "product", PRODUCT_OPS, PRODUCT_OPS, take_id },
+	{ "catalog", CATALOG_OPS, CATALOG_OPS, take_id },
+	{ "price", CHANGES, 0, take_price },
+	{ "currency", CHANGES, 0, take_currency },
+	{ "stock", CHANGES, 0, take_stock },
+	{ "flags", CHANGES, 0, take_flags },
+	{ "attrs", CHANGES, 0, take_attrs },
+	{ "attrs_base64", CHANGES, 0, take_base64 },
+	{ "products", MEMBER_OPS, MEMBER_OPS, take_members },
+	{ "generation", PRINTED_OPS, 0, take_ignored },
+	{ "total", KIND(SHELF_OP_CATALOG_ADD), 0, take_ignored },
+};
+
+#define FIELDS (sizeof(fields) / sizeof(fields[0]))
+
+static const struct {
+	const char *name;
+	enum shelf_op_kind kind;
+} ops[] = {
+	{ "put", SHELF_OP_PUT },
+	{ "patch", SHELF_OP_PATCH },
+	{ "delete", SHELF_OP_DELETE },
+	{ "add", SHELF_OP_CATALOG_ADD },
+	{ "remove", SHELF_OP_CATALOG_REMOVE },
+};
+
+#define OPS (sizeof(ops) / sizeof(ops[0]))
+
+/* Where the value of a key that is there stands. */
+static size_t value_of(const struct parse *p, json_t *object, const char *wanted)
+{
+	const char *key;
+	json_t *v;
+	size_t n = 0;
+
+	json_object_foreach(object, key, v) {
+		if (!strcmp(key, wanted))
+			break;
+		n++;
+	}
+	return scan_child(p->text, p->start, n).value;
+}
+
+/* The operation decides which fields are right, so it is looked at first. */
+static bool take_op(struct parse *p, json_t *object)
+{
+	const json_t *v = json_object_get(object, "op");
+	const char *name = json_string_value(v);
+	size_t i;
+
+	if (!v)
+		return wrong(p, p->start, "op is missing");
+	for (i = 0; name && i < OPS; i++) {
+		if (strcmp(name, ops[i].name) ||
+		    strlen(name) != json_string_length(v))
+			continue;
+		p->line->kind = ops[i].kind;
+		if (p->line->kind == SHELF_OP_DELETE &&
+		    !json_object_get(object, "product") &&
+		    json_object_get(object, "catalog"))
+			p->line->kind = SHELF_OP_CATALOG_DELETE;
+		return true;
+	}
+	return wrong(p, value_of(p, object, "op"),
+		     "op is not put, patch, delete, add or remove");
+}
+
+static bool take_member(struct parse *p, const char *key, const json_t *v, size_t n)
+{
+	struct span at = scan_child(p->text, p->start, n);
+	size_t i;
+
+	for (i = 0; i < FIELDS; i++)
+		if (!strcmp(key, fields[i].name))
+			break;
+	if (i == FIELDS)
+		return wrong(p, at.key, "no such field: %.60s", key);
+	if (!(fields[i].kinds & KIND(p->line->kind)))
+		return wrong(p, at.key, "%s doesn't belong to this op", key);
+	return fields[i].take(p, v, at);
+}
+
+static bool take_object(struct parse *p, json_t *object)
+{
+	const char *key;
+	size_t n = 0, i;
+	json_t *v;
+
+	if (!json_is_object(object))
+		return wrong(p, p->start, "not an object");
+	if (!take_op(p, object))
+		return false;
+	json_object_foreach(object, key, v)
+		if (!take_member(p, key, v, n++))
+			return false;
+	for (i = 0; i < FIELDS; i++)
+		if (fields[i].required & KIND(p->line->kind) &&
+		    !json_object_get(object, fields[i].name))
+			return wrong(p, p->start, "%s is missing", fields[i].name);
+	return true;
+}
+
+bool line_parse(struct line *l, const char *text, size_t n, struct line_error *err)
+{
+	struct parse p = { .text = text, .line = l, .err = err };
+	json_error_t json_err;
+	json_t *object;
+	bool ok;
+
+	memset(&l->change, 0, sizeof(l->change));
+	l->members_count = 0;
+	/* Anything may be a JSON text, so that "not an object" is said by us. */
+	object = json_loadb(text, n, ATTRS_PARSE | JSON_DECODE_ANY, &json_err);
+	if (!object) {
+		snprintf(err->message, sizeof(err->message), "%s", json_err.text);
+		err->column = json_err.column > 0 ? (size_t)json_err.column : 1;
+		return false;
+	}
+	p.start = scan_space(text, 0);
+	ok = take_object(&p, object);
+	json_decref(object);
+	return ok;
+}
+
+void line_free(struct line *l)
+{
+	free(l->members);
+	free(l->attrs);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * One line of an apply file.
+ */
+#ifndef SHELFCTL_JSON_H
+#define SHELFCTL_JSON_H
+
+#include "ctl.h"
+
+/* How attributes are parsed, coming in and going out. */
+#define ATTRS_PARSE	(JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL)
+
+/**
+ * struct line - an operation; its memory is kept from line to line
+ * @change: of a put or patch; its id is that of every operation
+ * @members: of a catalog's add or remove
+ */
+struct line {
+	enum shelf_op_kind kind;
+	struct shelf_change change;
+	__s64 *members;
+	size_t members_count;
+	size_t members_room;
+	unsigned char *attrs;
+	size_t attrs_room;
+};
+
+/**
+ * struct line_error - what is wrong, and at which character, from 1
+ */
+struct line_error {
+	size_t column;
+	char message[256];
+};
+
+/* @text is NUL-terminated behind @n bytes. False: see @err. */
+bool line_parse(struct line *l, const char *text, size_t n, struct line_error *err);
+void line_free(struct line *l);
+
+#endif /* SHELFCTL_JSON_H */

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * shelfctl: the commands, their help, and the way to them.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "ctl.h"
+
+#ifndef SHELF_VERSION
+#define SHELF_VERSION "unknown"
+#endif
+
+const struct command commands[] = {
+	{ "create", "--max-bytes SIZE [--batch-bytes SIZE] [--quarantine-ms N] [--seed N]",
+	  "Makes an empty shelf. SIZE is bytes, or takes a suffix K, M or G.",
+	  OPT_BIT(OPT_MAX_BYTES) | OPT_BIT(OPT_BATCH_BYTES) |
+	  OPT_BIT(OPT_QUARANTINE_MS) | OPT_BIT(OPT_SEED), true, run_create },
+	{ "destroy", "", "Destroys a shelf. Who has it open keeps what is there.",
+	  0, true, run_destroy },
+	{ "list", "", "Lists the kernel's shelves.", 0, false, run_list },
+	{ "show", "", "Tells generation, sizes and limits of a shelf.",
+	  0, true, run_show },
+	{ "apply", "FILE [--expect GENERATION]",
+	  "Applies a file (- is standard input) of one JSON object a line, all of\n"
+	  "it or nothing. --expect refuses if another generation is the newest.",
+	  OPT_BIT(OPT_EXPECT), true, run_apply },
+	{ "get", "product ID... | catalog ID [--after ID] [--limit N]",
+	  "Prints products, all from one generation, or a catalog's members in\n"
+	  "ascending order.",
+	  OPT_BIT(OPT_AFTER) | OPT_BIT(OPT_LIMIT), true, run_get },
+	{ "stats", "", "Prints the shelf's counters.", 0, true, run_stats },
+	{ "wait", "GENERATION [--timeout SECONDS]",
+	  "Waits until a generation is published, and prints the newest.",
+	  OPT_BIT(OPT_TIMEOUT), true, run_wait },
+	{ "help", "[COMMAND]", "Prints this, or what a command takes.",
+	  0, false, run_help },
+	{ 0 }
+};
+
+static const char general[] =
+"usage: shelfctl [-j] COMMAND NAME ...             a shelf of the kernel\n"
+"       shelfctl [-j] -s NAME COMMAND ...          the same\n"
+"       shelfctl [-j] --hosted FILE COMMAND ...    a shelf in a file\n"
+"\n"
+"With -s or --hosted the NAME behind the command is left out. Options may\n"
+"stand anywhere; -- ends them. A number like -5 is no option.\n"
+"\n"
+"  -j, --json          JSON on standard output, and errors as JSON\n"
+"  -s, --shelf NAME    the shelf\n"
+"      --hosted FILE   the shelf\n"
+"  -h, --help          this\n"
+"      --version\n"
+"\n"
+"Commands:\n";
+
+static const char input_format[] =
+"\n"
+"Lines of an apply file; an id is any 64-bit integer:\n"
+"\n"
+"  {\"op\":\"put\",\"product\":42,\"price\":1999,\"currency\":\"EUR\",\"stock\":7,\n"
+"   \"flags\":0,\"attrs\":{...}}\n"
+"  {\"op\":\"patch\",\"product\":42,\"stock\":6}\n"
+"  {\"op\":\"delete\",\"product\":42}\n"
+"  {\"op\":\"add\",\"catalog\":7,\"products\":[42,43]}\n"
+"  {\"op\":\"remove\",\"catalog\":7,\"products\":[43]}\n"
+"  {\"op\":\"delete\",\"catalog\":7}\n"
+"\n"
+"(each on one line). A put sets what is not given to zero, a patch leaves it;\n"
+"in a patch \"attrs\":null clears. Attributes that are no JSON object are given\n"
+"as \"attrs_base64\":\"...\". The lines that get -j prints are such lines; the\n"
+"\"generation\" and \"total\" in them are ignored.\n"
+"\n"
+"Exit status: 0 done; 1 the shelf or the system said no; 2 usage; 3 get: no\n"
+"such product or catalog; 4 the apply file is wrong, at FILE:LINE:COLUMN.\n";
+
+static void print_usage(const struct command *c)
+{
+	printf("  %s %s%s\n", c->name, c->takes_shelf ? "NAME " : "", c->usage);
+}
+
+static void print_help(const struct command *only)
+{
+	const struct command *c;
+
+	if (only) {
+		printf("usage:\n");
+		print_usage(only);
+		printf("\n%s\n", only->text);
+		return;
+	}
+	fputs(general, stdout);
+	for (c = commands; c->name; c++)
+		print_usage(c);
+	fputs(input_format, stdout);
+}
+
+int run_help(const struct args *a)
+{
+	const struct command *c;
+
+	if (!a->words) {
+		print_help(NULL);
+		return STATUS_OK;
+	}
+	for (c = commands; c->name; c++) {
+		if (!strcmp(c->name, a->word[0])) {
+			print_help(c);
+			return STATUS_OK;
+		}
+	}
+	return fail(STATUS_USAGE, 0, "no such command: %s", a->word[0]);
+}
+
+static int print_version(void)
+{
+	if (json_output)
+		printf("{\"version\":\"%s\",\"abi\":%d}\n", SHELF_VERSION,
+		       SHELF_ABI_VERSION);
+	else
+		printf("shelfctl %s, abi %d\n", SHELF_VERSION, SHELF_ABI_VERSION);
+	return STATUS_OK;
+}
+
+/* A full disk or closed pipe shows up here at the latest. */
+static int finish(int status)
+{
+	errno = 0;
+	if (fflush(stdout) || ferror(stdout))
+		return fail(STATUS_REFUSED, -errno, "standard output: %s",
+			    errno ? strerror(errno) : "write error");
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *command = NULL;
+	struct args a = { 0 };
+	int status = args_parse(argc, argv, &a, &command);
+
+	if (!status && a.value[OPT_VERSION])
+		status = print_version();
+	else if (!status && a.value[OPT_HELP])
+		print_help(command);
+	else if (!status)
+		status = command->run(&a);
+	args_free(&a);
+	return finish(status);
+}

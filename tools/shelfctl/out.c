@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Errors, and pieces of JSON.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl.h"
+
+bool json_output;
+
+/*
+ * Messages quote what the user gave us. A terminal must not obey it, and JSON
+ * must be UTF-8.
+ */
+static void make_plain(char *text)
+{
+	json_t *s;
+	char *c;
+
+	for (c = text; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
+	s = json_string(text);
+	for (c = text; !s && *c; c++)
+		if (*c & 0x80)
+			*c = '?';
+	json_decref(s);
+}
+
+void put_string(FILE *to, const char *text)
+{
+	json_t *s = json_string(text);
+
+	if (!s || json_dumpf(s, to, JSON_ENCODE_ANY))
+		fputs("\"?\"", to);
+	json_decref(s);
+}
+
+static const char *error_name(int error)
+{
+	const char *name = error ? strerrorname_np(-error) : NULL;
+
+	return name ? name : "";
+}
+
+static void print_json(int status, int error, const char *message, const char *file,
+		       __u64 line, size_t column)
+{
+	fputs("{\"error\":{\"message\":", stderr);
+	put_string(stderr, message);
+	if (file) {
+		fputs(",\"file\":", stderr);
+		put_string(stderr, file);
+		fprintf(stderr, ",\"line\":%llu", line);
+	}
+	if (column)
+		fprintf(stderr, ",\"column\":%zu", column);
+	if (error)
+		fprintf(stderr, ",\"errno\":\"%s\"", error_name(error));
+	fprintf(stderr, ",\"status\":%d}}\n", status);
+}
+
+int fail(int status, int error, const char *format, ...)
+{
+	char message[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(message, sizeof(message), format, args);
+	va_end(args);
+	make_plain(message);
+	if (json_output)
+		print_json(status, error, message, NULL, 0, 0);
+	else
+		fprintf(stderr, "shelfctl: %s\n", message);
+	return status;
+}
+
+int fail_at(int status, int error, const char *file, __u64 line, size_t column,
+	    const char *message)
+{
+	char plain[1024], name[4096];
+
+	snprintf(plain, sizeof(plain), "%s", message);
+	snprintf(name, sizeof(name), "%s", file);
+	make_plain(plain);
+	make_plain(name);
+	if (json_output)
+		print_json(status, error, plain, name, line, column);
+	else if (column)
+		fprintf(stderr, "%s:%llu:%zu: %s\n", name, line, column, plain);
+	else
+		fprintf(stderr, "%s:%llu: %s\n", name, line, plain);
+	return status;
+}
+
+void *xalloc(void *old, size_t n, size_t size)
+{
+	void *new = reallocarray(old, n ? n : 1, size);
+
+	if (!new)
+		exit(fail(STATUS_REFUSED, -ENOMEM, "out of memory"));
+	return new;
+}
+
+int open_shelf(const struct args *a, struct shelf **out)
+{
+	int ret = shelf_open(a->shelf, 0, out);
+
+	if (!ret)
+		return 0;
+	if (ret == -EINVAL)
+		return fail(STATUS_REFUSED, ret, "%s: not a shelf", a->shelf);
+	return fail(STATUS_REFUSED, ret, "%s: %s", a->shelf, strerror(-ret));
+}

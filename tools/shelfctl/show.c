@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * shelfctl list, show, wait
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl.h"
+
+static int list_one(const struct shelf_listing *l, void *arg)
+{
+	unsigned long *count = arg;
+
+	if (!json_output) {
+		printf("%s generation %llu products %llu catalogs %llu memberships %llu "
+		       "bytes %llu max_bytes %llu opens %u\n", l->name, l->generation,
+		       l->products, l->catalogs, l->memberships, l->bytes,
+		       l->max_bytes, l->opens);
+		return 0;
+	}
+	fputs((*count)++ ? ",{\"name\":" : "{\"name\":", stdout);
+	put_string(stdout, l->name);
+	printf(",\"generation\":%llu,\"products\":%llu,\"catalogs\":%llu,"
+	       "\"memberships\":%llu,\"bytes\":%llu,\"max_bytes\":%llu,"
+	       "\"batch_bytes\":%llu,\"quarantine_ms\":%u,\"opens\":%u}",
+	       l->generation, l->products, l->catalogs, l->memberships, l->bytes,
+	       l->max_bytes, l->batch_bytes, l->quarantine_ms, l->opens);
+	return 0;
+}
+
+int run_list(const struct args *a)
+{
+	struct shelf_error err;
+	unsigned long count = 0;
+	int ret;
+
+	if (a->words)
+		return fail(STATUS_USAGE, 0, "too many arguments: %s", a->word[0]);
+	if (json_output)
+		putchar('[');
+	ret = shelf_list(list_one, &count, &err);
+	if (json_output)
+		puts("]");
+	return ret ? fail(STATUS_REFUSED, ret, "%s", err.message) : STATUS_OK;
+}
+
+static void show_json(const struct shelf_ioc_info *i)
+{
+	fputs("{\"name\":", stdout);
+	put_string(stdout, i->name);
+	printf(",\"generation\":%llu,\"oldest\":%llu,\"products\":%llu,"
+	       "\"catalogs\":%llu,\"memberships\":%llu,\"attrs_bytes\":%llu,"
+	       "\"max_bytes\":%llu,\"arena_bytes\":%llu,\"committed_ns\":%llu,"
+	       "\"abi\":%u}\n", i->generation, i->oldest, i->products, i->catalogs,
+	       i->memberships, i->attrs_bytes, i->max_bytes, i->arena_bytes,
+	       i->committed_ns, i->abi);
+}
+
+static void show_text(const struct shelf_ioc_info *i)
+{
+	printf("name %s\ngeneration %llu\noldest %llu\nproducts %llu\n"
+	       "catalogs %llu\nmemberships %llu\nattrs_bytes %llu\n"
+	       "max_bytes %llu\narena_bytes %llu\ncommitted_ns %llu\nabi %u\n",
+	       i->name, i->generation, i->oldest, i->products, i->catalogs,
+	       i->memberships, i->attrs_bytes, i->max_bytes, i->arena_bytes,
+	       i->committed_ns, i->abi);
+}
+
+int run_show(const struct args *a)
+{
+	struct shelf_ioc_info info;
+	struct shelf *s;
+	int ret;
+
+	if (a->words)
+		return fail(STATUS_USAGE, 0, "too many arguments: %s", a->word[0]);
+	ret = open_shelf(a, &s);
+	if (ret)
+		return ret;
+	ret = shelf_info(s, &info);
+	shelf_close(s);
+	if (ret)
+		return fail(STATUS_REFUSED, ret, "%s: %s", a->shelf, strerror(-ret));
+	(json_output ? show_json : show_text)(&info);
+	return STATUS_OK;
+}
+
+static int wait_arguments(const struct args *a, __u64 *generation, __s64 *timeout_ns)
+{
+	const char *text = a->value[OPT_TIMEOUT];
+	double seconds;
+	__s64 awaited;
+	char *end;
+
+	if (a->words != 1)
+		return fail(STATUS_USAGE, 0, "wait takes one GENERATION");
+	if (args_id(a->word[0], "GENERATION", &awaited))
+		return STATUS_USAGE;
+	if (awaited < 0)
+		return fail(STATUS_USAGE, 0, "GENERATION is below 0");
+	*generation = (__u64)awaited;
+	*timeout_ns = -1;
+	if (!text)
+		return 0;
+	seconds = strtod(text, &end);
+	if (end == text || *end || !(seconds >= 0 && seconds <= 1e9))
+		return fail(STATUS_USAGE, 0, "--timeout is not a time: %s", text);
+	*timeout_ns = (__s64)(seconds * 1e9);
+	return 0;
+}
+
+int run_wait(const struct args *a)
+{
+	__u64 generation = 0, now = 0;
+	__s64 timeout_ns = -1;
+	struct shelf *s;
+	int ret = wait_arguments(a, &generation, &timeout_ns);
+
+	if (!ret)
+		ret = open_shelf(a, &s);
+	if (ret)
+		return ret;
+	ret = shelf_wait(s, generation, timeout_ns, &now);
+	shelf_close(s);
+	if (ret == -ENODEV)
+		return fail(STATUS_REFUSED, ret, "%s: destroyed meanwhile", a->shelf);
+	if (ret)
+		return fail(STATUS_REFUSED, ret, "%s: %s", a->shelf, strerror(-ret));
+	printf(json_output ? "{\"generation\":%llu}\n" : "generation %llu\n", now);
+	return STATUS_OK;
+}
