@@ -77,11 +77,19 @@ static const struct nla_policy cookie_policy[] = {
 	[SHELF_A_COOKIE] = { .type = NLA_U64 },
 };
 
+/* The policy looks for a NUL, but not for what hides behind it. */
 static struct nlattr *name_attr(struct genl_info *info)
 {
-	if (!info->attrs[SHELF_A_NAME])
+	struct nlattr *name = info->attrs[SHELF_A_NAME];
+
+	if (!name) {
 		NL_SET_ERR_MSG(info->extack, "NAME is missing");
-	return info->attrs[SHELF_A_NAME];
+		return NULL;
+	}
+	if (strlen(nla_data(name)) + 1 == nla_len(name))
+		return name;
+	NL_SET_ERR_MSG_ATTR(info->extack, name, "NAME goes on behind its NUL");
+	return NULL;
 }
 
 /* The shelf that a message names, with a reference, or ERR_PTR. */

@@ -142,7 +142,9 @@ static int change_in_place(struct draft *d, struct table *t, struct region *r)
 			return ret;
 		r->changed |= ret;
 		gone |= !d->image[slot].state;
-		/* The chain goes on through a line whose record has gone. */
+		/* The chain goes on over a line whose record has gone, so
+		 * that those behind it are still found where they lie.
+		 */
 		d->image[slot].next = next;
 		r->ops += group;
 		r->n -= group;

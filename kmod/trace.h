@@ -70,30 +70,30 @@ TRACE_EVENT(shelf_lookup,
 );
 
 /*
- * Memory that became free again, pages and slots of slabs; early: what so many
+ * Memory that became free again, pages, and bytes of slots; early: what so many
  * commits replaced had to be reused before its quarantine was over.
  */
 TRACE_EVENT(shelf_reclaim,
-	TP_PROTO(const char *name, u64 generation, u64 pages, u64 slots,
+	TP_PROTO(const char *name, u64 generation, u64 pages, u64 slot_bytes,
 		 u64 early),
-	TP_ARGS(name, generation, pages, slots, early),
+	TP_ARGS(name, generation, pages, slot_bytes, early),
 	TP_STRUCT__entry(
 		__string(name, name)
 		__field(u64, generation)
 		__field(u64, pages)
-		__field(u64, slots)
+		__field(u64, slot_bytes)
 		__field(u64, early)
 	),
 	TP_fast_assign(
 		shelf_assign_str(name, name);
 		__entry->generation = generation;
 		__entry->pages = pages;
-		__entry->slots = slots;
+		__entry->slot_bytes = slot_bytes;
 		__entry->early = early;
 	),
-	TP_printk("name=%s generation=%llu pages=%llu slots=%llu early=%llu",
+	TP_printk("name=%s generation=%llu pages=%llu slot_bytes=%llu early=%llu",
 		  __get_str(name), __entry->generation, __entry->pages,
-		  __entry->slots, __entry->early)
+		  __entry->slot_bytes, __entry->early)
 );
 
 #endif /* SHELF_TRACE_H */

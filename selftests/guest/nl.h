@@ -24,7 +24,7 @@
 #include <linux/genetlink.h>
 #include <linux/netlink.h>
 
-#include "../../kmod/uapi/shelf.h"
+#include "common.h"
 
 #define NL_WAIT_S	20		/* a worker under emulation is slow */
 #define NL_NO_ANSWER	ETIMEDOUT
@@ -683,23 +683,6 @@ static inline struct state state_of(int fd)
 static inline bool state_same(const struct state *a, const struct state *b)
 {
 	return a->generation && !memcmp(a, b, sizeof(*a));
-}
-
-/* One value of the shelf's directory in sysfs; -1: no such file. */
-static inline long long sysfs_value(const char *name, const char *file)
-{
-	char path[128];
-	long long value = -1;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/sys/class/shelf/%s/%s", name, file);
-	f = fopen(path, "re");
-	if (!f)
-		return -1;
-	if (fscanf(f, "%lld", &value) != 1)
-		value = -1;
-	fclose(f);
-	return value;
 }
 
 /* How many references hold the module. */

@@ -10,9 +10,9 @@
  * totals (P1), and every page and slot is either free, in quarantine or
  * reachable (P3: nothing is both; P7: nothing is kept).
  *
- * Seen to fail with: draft_drop() not giving back slots (accounting),
- * draft_retire_page() of the old leaf left out (accounting), change_in_place()
- * not keeping the chain over a line whose record has gone (product missing).
+ * Seen to fail with draft_drop() not giving back slots, and with the old leaf
+ * not retired (both: accounting), and with draft_retire_page() freeing at once
+ * (a commit that fails for another reason than the failed allocation).
  */
 #include <getopt.h>
 

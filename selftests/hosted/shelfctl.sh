@@ -369,15 +369,15 @@ bad "columns are characters" 'stock is not' "$put,\"attrs\":{\"ä\":\"€\"},\"s
 bad "brackets in strings" 'stock is not' "$put,\"attrs\":{\"}\":\"]\\\\\\\"{\"},\"stock\":@[]}"
 bad "a trailing comma" "" "$put,}"
 bad "generation of another type" 'not an integer' "$put,\"generation\":@\"1\"}"
-big=$(head -c 61435 /dev/zero | tr '\0' x)
-bad "attributes of 61441 bytes" '61441 attribute bytes are more than 61440' "$put,\"attrs\":@{\"a\":\"${big%??}x\"}}"
+big=$(head -c 61433 /dev/zero | tr '\0' x)
+bad "attributes of 61441 bytes" '61441 attribute bytes are more than 61440' "$put,\"attrs\":@{\"a\":\"$big\"}}"
 big=$(head -c 61441 /dev/zero | base64 -w0)
 bad "61441 bytes in base64" 'more than 61440' "$put,\"attrs_base64\":@\"$big\"}"
 deep=$(head -c 5000 /dev/zero | tr '\0' '[')
 bad "deep nesting" 'depth' "$put,\"attrs\":{\"a\":$deep"
 printf '%s,"price":1\0}\n' "$put" >nul.jsonl
 run apply nul.jsonl
-check "a NUL byte" 4 '' '^nul.jsonl:1:[0-9]+: '
+check "a NUL byte" 4 '' '^nul.jsonl:1:34: a NUL byte'
 apply "{\"op\":\"put\",\"product\":3,\"attrs\":{\"a\":\"$(head -c 61432 /dev/zero | tr '\0' x)\"}}"
 check "attributes of 61440 bytes" 0
 run -j apply nul.jsonl
@@ -443,19 +443,18 @@ mkfifo pipe
 "$ctl" --hosted a.shelf apply pipe >out 2>err &
 writer=$!
 exec 9>pipe
-printf '{"op":"put","product":1,"price":31337}\n' >&9
+printf '{"op":"put","product":31337}\n' >&9
 sleep 0.2
 run apply few.jsonl
 check "a second writer" 1 '' 'another writer'
 run destroy
 check "destroy under a writer" 1 '' 'another writer'
-run get product 1
+run get product "$max"
 check "readers go on" 0
 { kill -9 $writer && wait $writer; } 2>/dev/null
 exec 9>&-
-run get product 1
-check "a writer killed while it staged changed nothing" 0
-check "not a thing" 0 'price [^3]'
+run get product 31337
+check "a writer killed while it staged changed nothing" 3
 run apply few.jsonl
 check "and the next may write" 0
 
@@ -479,9 +478,10 @@ whole=0
 torn=0
 # shellcheck disable=SC2046
 for i in $(seq 40); do
-	"$ctl" --hosted kill.shelf apply p$((1 + i % 2)).jsonl >/dev/null 2>&1 &
+	"$ctl" --hosted kill.shelf apply pipe >/dev/null 2>&1 &
 	writer=$!
-	sleep "0.$((RANDOM % 3))$((RANDOM % 10))$((RANDOM % 10))"
+	cat p$((1 + i % 2)).jsonl >pipe	# at its end the commit begins
+	sleep "0.0$((RANDOM % 3))$((RANDOM % 10))"
 	{ kill -9 $writer; wait $writer; } 2>/dev/null
 	price=$("$ctl" --hosted kill.shelf -j get product $(seq 0 97 $((products - 1))) |
 		sed 's/.*"price":\([0-9]*\),.*"n":"0*\([0-9]*\)".*/\1 \2/;s/.*"price":\([0-9]*\),.*/\1/' |
@@ -496,7 +496,7 @@ echo "# killed 40 times, $(generation) generations"
 [ $torn = 0 ] && [ $whole = 40 ] && verdict=ok || verdict="not ok"
 report "$verdict" "a writer killed in the middle leaves a whole generation"
 run apply p1.jsonl
-check "and its successor goes on" 0 'ops 20002'
+check "and its successor goes on" 0 'ops 20003'
 run show
 check "with everything there" 0 "^products $products\$"
 check "and all members" 0 '^memberships 9000$'

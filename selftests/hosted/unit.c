@@ -692,7 +692,8 @@ static void test_garbage(void **state)
 	free(arena);
 }
 
-int main(void)
+/* An argument is a pattern of the tests to run, such as '*quarantine*'. */
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sort),
@@ -716,6 +717,8 @@ int main(void)
 		cmocka_unit_test(test_garbage),
 	};
 
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("core", tests, NULL, NULL);
 }

@@ -12,7 +12,7 @@
 
 #define POLL_NS		1000000L	/* between looks at a hosted shelf */
 #define NS		1000000000LL
-#define HOSTED_TRIES	(1U << 20)
+#define HOSTED_TRIES	(1U << 16)
 
 /* Nobody tells the readers of a file that it has gone, but its links do. */
 static bool hosted_dead(const struct shelf *s)

@@ -17,7 +17,7 @@
 
 #define MAPPED_TRIES	8U
 /* A hosted shelf has nobody else to ask; each try past the first few yields. */
-#define HOSTED_TRIES	(1U << 20)
+#define HOSTED_TRIES	(1U << 16)
 /* Answers by ioctl that take several calls must come out of one generation. */
 #define IOCTL_TRIES	64U
 

@@ -42,7 +42,8 @@ static char *attrs_text(const struct found *f, size_t flags)
 	json_t *v = json_loadb((char *)f->attrs, n, ATTRS_PARSE | flags, NULL);
 	char *text = NULL;
 
-	if (v && (flags || json_is_object(v))) {
+	if (v && !memchr(f->attrs, 0, n) &&
+	    (flags || json_is_object(v))) {
 		text = xalloc(NULL, n + 1, 1);
 		n = scan_compact(text, (char *)f->attrs, n);
 		text[n] = 0;

@@ -302,12 +302,15 @@ static bool take_object(struct parse *p, json_t *object)
 bool line_parse(struct line *l, const char *text, size_t n, struct line_error *err)
 {
 	struct parse p = { .text = text, .line = l, .err = err };
+	const char *nul = memchr(text, 0, n);
 	json_error_t json_err;
 	json_t *object;
 	bool ok;
 
 	memset(&l->change, 0, sizeof(l->change));
 	l->members_count = 0;
+	if (nul)	/* which the parser would pass over, behind a number */
+		return wrong(&p, (size_t)(nul - text), "a NUL byte");
 	/* Anything may be a JSON text, so that "not an object" is said by us. */
 	object = json_loadb(text, n, ATTRS_PARSE | JSON_DECODE_ANY, &json_err);
 	if (!object) {

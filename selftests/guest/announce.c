@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * What is said of a commit, and when (P1, P5): its answer comes after publish,
+ * so that whoever has it finds the batch in any snapshot; events, tracepoint
+ * and counters tell what happened and no more.
+ *
+ * Seen to fail: with the answer sent before draft_publish()
+ * (answer_follows_publish).
+ */
+#include <sys/mount.h>
+
+#include "nl.h"
+
+#include <kselftest_harness.h>
+
+#define NAME	"guest-announce"
+#define TRACING	"/sys/kernel/tracing"
+#define EVENT	TRACING "/events/shelf/shelf_commit/enable"
+
+static struct msg msg;		/* too large for a stack */
+
+FIXTURE(shelf)
+{
+	struct nl nl;
+	int fd;
+};
+
+FIXTURE_SETUP(shelf)
+{
+	ASSERT_EQ(0, nl_open(&self->nl));
+	ASSERT_EQ(0, nl_create(&self->nl, NAME, 8 << 20, 0, 0));
+	self->fd = dev_open(NAME, O_RDONLY);
+	ASSERT_LE(0, self->fd);
+}
+
+FIXTURE_TEARDOWN(shelf)
+{
+	int ret = nl_destroy(&self->nl, NAME);
+
+	EXPECT_TRUE(ret == 0 || ret == ENOENT);
+	close(self->fd);
+	nl_close(&self->nl);
+}
+
+/* Mapped readers and kernel readers both. */
+TEST_F_TIMEOUT(shelf, answer_follows_publish, 120)
+{
+	const struct shelf_control *control = map_control(self->fd);
+	__u64 answered, mapped;
+	int i;
+
+	ASSERT_NE(MAP_FAILED, (void *)control);
+	for (i = 0; i < 200; i++) {
+		answered = nl_commit_one(&self->nl, NAME, i, i);
+		mapped = __atomic_load_n(&control->current_word,
+					 __ATOMIC_RELAXED) >> SHELF_ROOT_BITS;
+		EXPECT_EQ(i + 2, answered);
+		EXPECT_LE(answered, mapped);
+		EXPECT_LE(answered, dev_generation(self->fd));
+		EXPECT_EQ(i, dev_price(self->fd, i));
+	}
+	munmap((void *)control, SHELF_PAGE_BYTES);
+}
+
+/*
+ * Events
+ * ======
+ */
+static bool event_is(struct nl *nl, struct answer *a, int cmd)
+{
+	memset(a, 0, sizeof(*a));
+	return nl_receive(nl, 0, a) && a->messages == 1 && a->cmd == cmd &&
+	       !strcmp(a->name, NAME);
+}
+
+/* One put, one delete of what isn't there, 20 members of which 1 is. */
+static int commit_three(struct nl *nl, struct answer *a)
+{
+	__u64 cookie;
+	int ret = nl_begin(nl, NAME, &cookie);
+
+	ops_start(&msg, nl, cookie);
+	op_product(&msg, SHELF_OP_PUT, 7, 70);
+	op_product(&msg, SHELF_OP_DELETE, 8, 0);
+	op_members(&msg, SHELF_OP_CATALOG_ADD, 1, 1, 20);
+	return ret ?: nl_talk(nl, &msg, a) ?: nl_commit(nl, cookie, NULL, a);
+}
+
+TEST_F(shelf, events)
+{
+	struct answer a, event;
+	struct nl ear;
+
+	ASSERT_EQ(0, nl_open(&ear));
+	ASSERT_NE(0, ear.events);
+	ASSERT_EQ(0, nl_join_events(&ear));
+	EXPECT_EQ(0, commit_three(&self->nl, &a));
+	EXPECT_TRUE(event_is(&ear, &event, SHELF_CMD_COMMITTED));
+	EXPECT_EQ(2, event.value[SHELF_A_GENERATION]);
+	EXPECT_EQ(3, event.value[SHELF_A_OPS]);
+	EXPECT_EQ(1, event.value[SHELF_A_ABSENT]);
+	EXPECT_EQ(a.value[SHELF_A_PAGES], event.value[SHELF_A_PAGES]);
+	EXPECT_EQ(0, nl_destroy(&self->nl, NAME));
+	EXPECT_TRUE(event_is(&ear, &event, SHELF_CMD_DESTROYED));
+	EXPECT_EQ(0, nl_create(&self->nl, NAME, 8 << 20, 0, 0));
+	EXPECT_TRUE(event_is(&ear, &event, SHELF_CMD_CREATED));
+	nl_close(&ear);
+}
+
+/* Nothing is said of what didn't happen. */
+TEST_F(shelf, no_events)
+{
+	__u64 cookie, wrong = 99;
+	struct answer a;
+	struct nl ear;
+
+	ASSERT_EQ(0, nl_open(&ear));
+	ASSERT_EQ(0, nl_join_events(&ear));
+	EXPECT_EQ(EEXIST, nl_create(&self->nl, NAME, 8 << 20, 0, 0));
+	EXPECT_EQ(ENOENT, nl_destroy(&self->nl, "guest-none"));
+	ASSERT_EQ(0, nl_begin(&self->nl, NAME, &cookie));
+	EXPECT_EQ(ESTALE, nl_commit(&self->nl, cookie, &wrong, &a));
+	ASSERT_EQ(0, nl_begin(&self->nl, NAME, &cookie));
+	EXPECT_EQ(0, nl_abort(&self->nl, cookie, &a));
+	nl_set_wait(&ear, 300);
+	EXPECT_FALSE(nl_receive(&ear, 0, &a));
+	nl_close(&ear);
+}
+
+/*
+ * The tracepoint
+ * ==============
+ */
+/* The last shelf_commit of the trace. */
+static bool trace_last(__u64 *generation, __u64 *ops, int *error)
+{
+	FILE *f = fopen(TRACING "/trace", "re");
+	bool found = false;
+	char line[512];
+	const char *at;
+
+	while (f && fgets(line, sizeof(line), f)) {
+		at = strstr(line, "shelf_commit: name=" NAME " ");
+		if (at)
+			found = sscanf(strstr(at, "generation="),
+				       "generation=%llu ops=%llu",
+				       generation, ops) == 2;
+		at = at ? strstr(at, " error=") : NULL;
+		if (at)
+			*error = atoi(at + strlen(" error="));
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+TEST_F_TIMEOUT(shelf, tracepoint, 60)
+{
+	__u64 generation = 0, ops = 0, cookie, wrong = 99;
+	struct answer a;
+	int error = -1;
+
+	if (access(EVENT, W_OK))
+		mount("tracefs", TRACING, "tracefs", 0, NULL);
+	ASSERT_LE(0, write_file(EVENT, "1")) TH_LOG("no tracepoint");
+	ASSERT_EQ(0, commit_three(&self->nl, &a));
+	/* It fires before the answer. */
+	EXPECT_TRUE(trace_last(&generation, &ops, &error));
+	EXPECT_EQ(2, generation);
+	EXPECT_EQ(3, ops);
+	EXPECT_EQ(0, error);
+	ASSERT_EQ(0, nl_begin(&self->nl, NAME, &cookie));
+	ASSERT_EQ(ESTALE, nl_commit(&self->nl, cookie, &wrong, &a));
+	EXPECT_TRUE(trace_last(&generation, &ops, &error));
+	EXPECT_EQ(-ESTALE, error);
+	EXPECT_LE(0, write_file(EVENT, "0"));
+}
+
+/*
+ * Counters
+ * ========
+ */
+static long long value(const char *file)
+{
+	return sysfs_value(NAME, file);
+}
+
+TEST_F(shelf, counts_commits)
+{
+	struct answer a;
+	int i;
+
+	EXPECT_EQ(0, value("commits"));
+	EXPECT_EQ(0, value("operations"));
+	for (i = 1; i <= 10; i++)
+		ASSERT_EQ(0, commit_three(&self->nl, &a));
+	EXPECT_EQ(10, value("commits"));
+	EXPECT_EQ(30, value("operations"));
+	EXPECT_EQ(11, value("generation"));
+	EXPECT_EQ(1, value("products"));
+	EXPECT_EQ(1, value("catalogs"));
+	EXPECT_EQ(20, value("memberships"));
+	EXPECT_EQ(0, value("refused_batches"));
+	EXPECT_EQ(0, value("aborted_batches"));
+}
+
+/* Refused by the worker, refused at the door, aborted, abandoned. */
+TEST_F(shelf, counts_failures)
+{
+	__u64 cookie, wrong = 99;
+	struct answer a;
+	struct nl other;
+
+	ASSERT_EQ(0, nl_begin(&self->nl, NAME, &cookie));
+	EXPECT_EQ(ESTALE, nl_commit(&self->nl, cookie, &wrong, &a));
+	EXPECT_EQ(1, value("refused_batches"));
+	ASSERT_EQ(0, nl_begin(&self->nl, NAME, &cookie));
+	ops_start(&msg, &self->nl, cookie);
+	op_product(&msg, 77, 1, 1);
+	EXPECT_EQ(ERANGE, nl_talk(&self->nl, &msg, &a));
+	EXPECT_EQ(ECANCELED, nl_commit(&self->nl, cookie, NULL, &a));
+	EXPECT_EQ(2, value("refused_batches"));
+	EXPECT_EQ(ENOENT, nl_commit(&self->nl, cookie, NULL, &a));
+	EXPECT_EQ(2, value("refused_batches"));
+	ASSERT_EQ(0, nl_begin(&self->nl, NAME, &cookie));
+	EXPECT_EQ(0, nl_abort(&self->nl, cookie, &a));
+	EXPECT_EQ(1, value("aborted_batches"));
+	ASSERT_EQ(0, nl_open(&other));
+	ASSERT_EQ(0, nl_begin(&other, NAME, &cookie) ?: nl_begin(&other, NAME, &cookie));
+	nl_close(&other);
+	EXPECT_EQ(3, value("aborted_batches"));
+	EXPECT_EQ(0, value("commits"));
+	EXPECT_EQ(1, value("generation"));
+}
+
+TEST_F(shelf, counts_lookups)
+{
+	struct answer a;
+	int i;
+
+	ASSERT_EQ(0, commit_three(&self->nl, &a));
+	for (i = 0; i < 30; i++)
+		EXPECT_EQ(i % 3 ? -1 : 70, dev_price(self->fd, i % 3 ? 1 : 7));
+	EXPECT_EQ(1, dev_count(self->fd, 0, 100));
+	EXPECT_EQ(130, value("lookups"));
+	EXPECT_EQ(11, value("hits"));
+	EXPECT_EQ(119, value("misses"));
+	EXPECT_EQ(1, value("opens"));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * P8: no size, pointer, count, flag or command makes an ioctl read or write
+ * what it should not, and each that is wrong has the errno that abi.md gives.
+ *
+ * Seen to fail with copy_struct_from_user() replaced by a copy of the smaller
+ * of both sizes, with the check of op->min left out, and with the answer
+ * copied out at the caller's size.
+ */
+#include <errno.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "common.h"
+#include "kselftest_harness.h"
+
+#define CATALOG		9
+#define OUT_BYTES	(8192 * 8)
+
+/**
+ * struct command - an ioctl with an argument that is right
+ * @size, @min: of its struct, now and at the least
+ * @pointer: where in it the pointer to a buffer is that it writes, or 0
+ */
+struct command {
+	unsigned int nr;
+	size_t size;
+	size_t min;
+	size_t pointer;
+};
+
+#define END(type, field)	(offsetof(struct type, field) + sizeof(((struct type *)0)->field))
+
+static const struct command commands[] = {
+	{ SHELF_IOC_INFO, sizeof(struct shelf_ioc_info),
+	  END(shelf_ioc_info, generation), 0 },
+	{ SHELF_IOC_GET, sizeof(struct shelf_ioc_get),
+	  END(shelf_ioc_get, product), offsetof(struct shelf_ioc_get, attrs) },
+	{ SHELF_IOC_GET_MANY, sizeof(struct shelf_ioc_get_many),
+	  END(shelf_ioc_get_many, generation),
+	  offsetof(struct shelf_ioc_get_many, products) },
+	{ SHELF_IOC_MEMBERS, sizeof(struct shelf_ioc_members),
+	  END(shelf_ioc_members, generation),
+	  offsetof(struct shelf_ioc_members, ids) },
+	{ SHELF_IOC_IS_MEMBER, sizeof(struct shelf_ioc_is_member),
+	  END(shelf_ioc_is_member, generation), 0 },
+	{ SHELF_IOC_WAIT, sizeof(struct shelf_ioc_wait),
+	  END(shelf_ioc_wait, timeout_ns), 0 },
+};
+
+union argument {
+	__u32 word[2];		/* size and flags */
+	struct shelf_ioc_get get;
+	struct shelf_ioc_get_many many;
+	struct shelf_ioc_members members;
+	struct shelf_ioc_is_member is_member;
+	struct shelf_ioc_wait wait;
+	__u8 bytes[2 * SHELF_PAGE_BYTES];
+};
+
+static const __s64 ids[SHELF_GET_MANY_MAX] = { 1, 2, 3, 4 };
+
+FIXTURE(args)
+{
+	struct kit k;
+	int fd;
+	union argument *arg;
+	__u8 *out;
+	__u8 *room;	/* two pages, and one that can't be touched */
+};
+
+FIXTURE_SETUP(args)
+{
+	struct shelf_batch *b;
+
+	ASSERT_EQ(0, kit_make(&self->k, "args", 2));
+	ASSERT_EQ(0, shelf_batch_begin(self->k.w, &b, NULL));
+	ASSERT_EQ(0, put_one(b, 1, 1000, 1));
+	ASSERT_EQ(0, shelf_batch_add(b, CATALOG, ids, 4, NULL));
+	ASSERT_EQ(0, shelf_batch_commit(b, NULL, NULL, NULL));
+	self->fd = self->k.fd;
+	self->arg = calloc(1, sizeof(*self->arg));
+	self->out = calloc(1, OUT_BYTES);
+	self->room = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_EQ(0, mprotect(self->room + 2 * PAGE, PAGE, PROT_NONE));
+}
+
+FIXTURE_TEARDOWN(args)
+{
+	kit_drop(&self->k);
+}
+
+/* An argument that is right, and its size. */
+static void set_right(union argument *a, const struct command *c, void *out)
+{
+	memset(a, 0, sizeof(*a));
+	a->word[0] = c->size;
+	if (c->pointer)
+		memcpy(a->bytes + c->pointer, &out, sizeof(out));
+	switch (c->nr) {
+	case SHELF_IOC_GET:
+		a->get.id = 1;
+		a->get.attrs_size = 1000;
+		break;
+	case SHELF_IOC_GET_MANY:
+		a->many.ids = (uintptr_t)ids;
+		a->many.count = 4;
+		break;
+	case SHELF_IOC_MEMBERS:
+		a->members.catalog = CATALOG;
+		a->members.count = 4;
+		break;
+	case SHELF_IOC_IS_MEMBER:
+		a->is_member.catalog = CATALOG;
+		a->is_member.product = 1;
+		break;
+	}
+}
+
+#define for_each_command(c)	\
+	for (c = commands; c < commands + ARRAY_SIZE(commands); c++)
+
+static int call(int fd, const struct command *c, void *arg)
+{
+	return ERRNO(ioctl(fd, c->nr, arg));
+}
+
+/* The size that a caller states, and what it gets. */
+TEST_F(args, sizes)
+{
+	const struct command *c;
+
+	for_each_command(c) {
+		const struct {
+			size_t size;
+			int ret;
+		} cases[] = {
+			{ 0, -EINVAL }, { 1, -EINVAL }, { 4, -EINVAL },
+			{ c->min - 1, -EINVAL }, { c->min, 0 }, { c->size, 0 },
+			{ c->size + 1, 0 }, { c->size + 64, 0 }, { PAGE - 1, 0 },
+			{ PAGE, 0 }, { PAGE + 1, -E2BIG }, { 8191, -E2BIG },
+			{ 0x7fffffff, -E2BIG }, { 0x80000000, -E2BIG },
+			{ 0xffffffff, -E2BIG },
+		};
+		unsigned int i;
+
+		for (i = 0; i < ARRAY_SIZE(cases); i++) {
+			set_right(self->arg, c, self->out);
+			self->arg->word[0] = cases[i].size;
+			EXPECT_EQ(cases[i].ret, call(self->fd, c, self->arg))
+				TH_LOG("%u, size %zu", _IOC_NR(c->nr), cases[i].size);
+			EXPECT_EQ(cases[i].size, self->arg->word[0]);
+		}
+	}
+}
+
+/* A longer struct than the kernel knows: zeros are as if it were not longer. */
+TEST_F(args, tails)
+{
+	const struct command *c;
+	size_t at;
+
+	for_each_command(c)
+		for (at = c->size; at <= PAGE; at += at < c->size + 9 ? 1 : 501) {
+			set_right(self->arg, c, self->out);
+			self->arg->word[0] = PAGE;
+			self->arg->bytes[at] = 1;
+			EXPECT_EQ(at < PAGE ? -E2BIG : 0,
+				  call(self->fd, c, self->arg))
+				TH_LOG("%u, byte %zu", _IOC_NR(c->nr), at);
+			EXPECT_EQ(1, self->arg->bytes[at]);
+		}
+}
+
+/* A shorter one gets no more than it has room for. */
+TEST_F(args, heads)
+{
+	const struct command *c;
+	size_t size, i;
+
+	for_each_command(c)
+		for (size = c->min; size <= c->size; size++) {
+			set_right(self->arg, c, self->out);
+			self->arg->word[0] = size;
+			memset(self->arg->bytes + size, 0xa5, 512);
+			EXPECT_EQ(0, call(self->fd, c, self->arg));
+			for (i = size; i < size + 512; i++)
+				EXPECT_EQ(0xa5, self->arg->bytes[i]);
+		}
+}
+
+TEST_F(args, pointers)
+{
+	void *bad[] = {
+		NULL, (void *)1, (void *)PAGE, self->room + 2 * PAGE,
+		(void *)0x7ffffffff000, (void *)0x800000000000,
+		(void *)0xffff888000000000, (void *)0xffffffff81000000,
+		(void *)-4096L, (void *)-8L, (void *)-1L,
+	};
+	const struct command *c;
+	unsigned int i;
+
+	for_each_command(c)
+		for (i = 0; i < ARRAY_SIZE(bad); i++) {
+			EXPECT_EQ(-EFAULT, call(self->fd, c, bad[i]));
+			if (!c->pointer)
+				continue;
+			set_right(self->arg, c, bad[i]);
+			EXPECT_EQ(-EFAULT, call(self->fd, c, self->arg))
+				TH_LOG("%u, to %p", _IOC_NR(c->nr), bad[i]);
+		}
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		set_right(self->arg, &commands[2], self->out);
+		self->arg->many.ids = (uintptr_t)bad[i];
+		EXPECT_EQ(-EFAULT, call(self->fd, &commands[2], self->arg));
+	}
+}
+
+TEST_F(args, read_only_memory)
+{
+	const struct command *c;
+	void *page;
+
+	for_each_command(c) {
+		page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		ASSERT_NE(MAP_FAILED, page);
+		set_right(self->arg, c, self->out);
+		memcpy(page, self->arg, c->size);
+		ASSERT_EQ(0, mprotect(page, PAGE, PROT_READ));
+		EXPECT_EQ(-EFAULT, call(self->fd, c, page));
+		if (!c->pointer)
+			continue;
+		set_right(self->arg, c, page);
+		EXPECT_EQ(-EFAULT, call(self->fd, c, self->arg));
+	}
+}
+
+/* Over a page's end is as good as elsewhere, up to what is not there. */
+TEST_F(args, page_ends)
+{
+	const struct command *c;
+	size_t before;
+	__u8 *at;
+
+	for_each_command(c)
+		for (before = 0; before <= c->size; before++) {
+			set_right(self->arg, c, self->out);
+			at = self->room + PAGE - before;
+			memcpy(at, self->arg, c->size);
+			EXPECT_EQ(0, call(self->fd, c, at));
+			at = self->room + 2 * PAGE - before;
+			memcpy(at, self->arg, before);
+			EXPECT_EQ(before < c->size ? -EFAULT : 0,
+				  call(self->fd, c, at));
+		}
+}
+
+/* The same of the buffers that are pointed to. */
+TEST_F(args, buffer_ends)
+{
+	static const size_t bytes[] = { 0, 1000, 4 * 64, 4 * 8 };
+	unsigned int i;
+	size_t before;
+
+	for (i = 1; i < ARRAY_SIZE(bytes); i++)
+		for (before = 0; before <= bytes[i]; before += 8) {
+			set_right(self->arg, &commands[i], self->room + PAGE - before);
+			EXPECT_EQ(0, call(self->fd, &commands[i], self->arg));
+			set_right(self->arg, &commands[i], self->room + 2 * PAGE - before);
+			EXPECT_EQ(before < bytes[i] ? -EFAULT : 0,
+				  call(self->fd, &commands[i], self->arg));
+		}
+	memcpy(self->room + 2 * PAGE - 24, ids, 24);
+	set_right(self->arg, &commands[2], self->out);
+	self->arg->many.ids = (uintptr_t)self->room + 2 * PAGE - 24;
+	EXPECT_EQ(-EFAULT, call(self->fd, &commands[2], self->arg));
+	self->arg->many.count = 3;
+	EXPECT_EQ(0, call(self->fd, &commands[2], self->arg));
+	EXPECT_EQ(1, self->arg->many.found);
+}
+
+TEST_F(args, counts)
+{
+	static const __u32 huge[] = { 1, 0x1fffffff, 0x20000000, 0x20000001,
+				      0x7fffffff, 0x80000000, 0xffffffff };
+	const __u32 limit[] = { SHELF_GET_MANY_MAX, SHELF_PAGE_MEMBERS_MAX };
+	union argument *a = self->arg;
+	unsigned int i, n;
+	__u32 *count;
+
+	for (n = 0; n < 2; n++) {
+		const struct command *c = &commands[2 + n];
+
+		count = n ? &a->members.count : &a->many.count;
+		for (i = 0; i < ARRAY_SIZE(huge); i++) {
+			set_right(a, c, self->out);
+			*count = i ? huge[i] : limit[n] + 1;
+			EXPECT_EQ(-EINVAL, call(self->fd, c, a));
+		}
+		set_right(a, c, self->out);
+		*count = limit[n];
+		EXPECT_EQ(0, call(self->fd, c, a));
+		/* None, from and to nowhere. */
+		set_right(a, c, NULL);
+		a->many.ids = 0;
+		*count = 0;
+		EXPECT_EQ(0, call(self->fd, c, a));
+		EXPECT_EQ(2, n ? a->members.generation : a->many.generation);
+	}
+	set_right(a, &commands[1], NULL);
+	a->get.attrs_size = 0;
+	EXPECT_EQ(0, call(self->fd, &commands[1], a));
+}
+
+/* What was asked for more room than there are members is left alone. */
+TEST_F(args, room_is_not_filled)
+{
+	size_t i;
+
+	memset(self->out, 0xa5, OUT_BYTES);
+	set_right(self->arg, &commands[3], self->out);
+	self->arg->members.count = SHELF_PAGE_MEMBERS_MAX;
+	EXPECT_EQ(0, call(self->fd, &commands[3], self->arg));
+	EXPECT_EQ(4, self->arg->members.count);
+	for (i = 4 * 8; i < OUT_BYTES; i++)
+		EXPECT_EQ(0xa5, self->out[i]);
+	memset(self->out, 0xa5, OUT_BYTES);
+	set_right(self->arg, &commands[2], self->out);
+	EXPECT_EQ(0, call(self->fd, &commands[2], self->arg));
+	EXPECT_EQ(1, self->arg->many.found);
+	EXPECT_TRUE(all_zero(self->out + 64 + 8, 56));
+	for (i = 4 * 64; i < OUT_BYTES; i++)
+		EXPECT_EQ(0xa5, self->out[i]);
+}
+
+TEST_F(args, flags)
+{
+	const struct command *c;
+	unsigned int bit;
+
+	for_each_command(c)
+		for (bit = 0; bit < 32; bit++) {
+			bool known = c->nr == SHELF_IOC_MEMBERS && !bit;
+
+			set_right(self->arg, c, self->out);
+			self->arg->word[1] = 1U << bit;
+			EXPECT_EQ(known ? 0 : -EINVAL,
+				  call(self->fd, c, self->arg));
+		}
+	set_right(self->arg, &commands[1], self->out);
+	self->arg->get.reserved = 1;
+	EXPECT_EQ(-EINVAL, call(self->fd, &commands[1], self->arg));
+	set_right(self->arg, &commands[4], self->out);
+	self->arg->is_member.reserved = 1;
+	EXPECT_EQ(-EINVAL, call(self->fd, &commands[4], self->arg));
+}
+
+TEST_F(args, unknown_commands)
+{
+	static const unsigned int other[] = {
+		0, 0xffffffff, _IO(SHELF_IOC, 255), _IO(SHELF_IOC + 1, 0),
+		_IOR(SHELF_IOC, 0, int), _IOW(SHELF_IOC, 1, int),
+		_IOWR(SHELF_IOC, 1, struct shelf_ioc_get), 0x80000000U | SHELF_IOC_GET,
+	};
+	const struct command c = { 0 };
+	unsigned int i;
+
+	set_right(self->arg, &c, self->out);
+	for (i = 0; i < ARRAY_SIZE(other); i++)
+		EXPECT_EQ(-ENOTTY, ERRNO(ioctl(self->fd, other[i], self->arg)));
+	for (i = ARRAY_SIZE(commands); i < 256; i++)
+		EXPECT_EQ(-ENOTTY, ERRNO(ioctl(self->fd, _IO(SHELF_IOC, i), self->arg)));
+}
+
+/*
+ * As a program of 32 bits calls it: pointers of four bytes, and the structs are
+ * the same.
+ */
+TEST_F(args, from_32_bits)
+{
+	const struct command *c;
+	union argument *low;
+	void *out;
+	long ret;
+
+	low = mmap(NULL, OUT_BYTES, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	ASSERT_NE(MAP_FAILED, low);
+	out = low + 1;
+	for_each_command(c) {
+		set_right(self->arg, c, out);
+		set_right(low, c, out);
+		ASSERT_EQ(0, call(self->fd, c, self->arg));
+		asm volatile("int $0x80" : "=a" (ret)
+			     : "a" (54), "b" (self->fd), "c" (c->nr), "d" (low)
+			     : "memory", "r8", "r9", "r10", "r11");
+		if (ret == -ENOSYS)
+			SKIP(return, "no system calls of 32 bits");
+		EXPECT_EQ(0, ret);
+		EXPECT_EQ(0, memcmp(self->arg, low, c->size));
+	}
+}
+
+TEST_HARNESS_MAIN
