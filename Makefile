@@ -47,12 +47,14 @@ LIBS = $$(pkg-config --libs libnl-genl-3.0) -lpthread
 tools-san:
 	@$(MAKE) -s -C tools O=$(CURDIR)/$(O)/tools SAN=address,undefined
 
-$(O)/hosted/%: selftests/hosted/%.c selftests/hosted/model.c selftests/hosted/model.h tools-san
+$(O)/hosted/%: selftests/hosted/%.c selftests/hosted/model.c $(wildcard selftests/hosted/*.h) tools-san
 	@mkdir -p $(@D)
 	@$(CC) $(HOSTED_FLAGS) -o $@ $< selftests/hosted/model.c $(O)/tools-address-undefined/libshelf.a \
 		-lcmocka $(LIBS)
 
-hosted-tests: $(O)/hosted/unit $(O)/hosted/model-test $(O)/torture/torture
+UNITS := $(patsubst selftests/%.c,$(O)/%,$(wildcard selftests/hosted/unit-*.c))
+
+hosted-tests: $(UNITS) $(O)/hosted/model-test $(O)/torture/torture
 
 $(O)/torture/torture: selftests/torture/torture.c tools FORCE
 	@mkdir -p $(@D)

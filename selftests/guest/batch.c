@@ -209,7 +209,7 @@ TEST_F(shelf, too_many)
 TEST_F(shelf, expect)
 {
 	__u64 cookie, expect = dev_generation(self->fd);
-	struct state before;
+	struct state before, now;
 	struct answer a;
 
 	ASSERT_EQ(0, nl_begin(&self->nl, NAME, &cookie));
@@ -222,11 +222,8 @@ TEST_F(shelf, expect)
 	EXPECT_EQ(ESTALE, nl_commit(&self->nl, cookie, &expect, &a));
 	EXPECT_NE('\0', a.message[0]);
 	EXPECT_EQ(ENOENT, nl_commit(&self->nl, cookie, NULL, &a));
-	{
-		struct state now = state_of(self->fd);
-
-		EXPECT_TRUE(state_same(&before, &now));
-	}
+	now = state_of(self->fd);
+	EXPECT_TRUE(state_same(&before, &now));
 }
 
 TEST_F(shelf, over_the_limit)

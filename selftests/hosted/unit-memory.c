@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * P3, P4, P5: quarantine, reuse, allocation failures, and a reader on garbage.
+ */
+#include "unit.h"
+
+/* A reader's view as of now, and whether it may still be believed. */
+struct held {
+	struct shelf_view view;
+	u64 generation;
+};
+
+static bool held_valid(const struct hosted *h, const struct held *held)
+{
+	return h->store.control->oldest <= held->generation;
+}
+
+/*
+ * P3: within quarantine, an old snapshot reads as it was, whatever commits come
+ * after. Seen to fail with draft_retire_page() freeing at once.
+ */
+static void test_quarantine_holds(void **state)
+{
+	struct hosted *h = make(64 * MIB, 3600000);
+	struct held held;
+	u32 i, round;
+
+	(void)state;
+	put_range(h, 0, 2000, 1);
+	held.view = hosted_view(h);
+	held.generation = h->store.generation;
+	for (round = 0; round < 50; round++)
+		put_range(h, 0, 2000, 2 + round);
+	assert_true(held_valid(h, &held));
+	for (i = 0; i < 2000; i++)
+		assert_int_equal(shelf_view_product(&held.view, i)->price, 1);
+	assert_true(h->store.quarantined_pages > 50 * 30);
+	assert_int_equal(h->store.early_reuses, 0);
+	hosted_close(h);
+}
+
+/*
+ * P3: without quarantine, a snapshot that validates reads as it was. Seen to
+ * fail with retired_free() leaving oldest alone.
+ */
+static void test_reuse_is_told(void **state)
+{
+	struct hosted *h = make(8 * MIB, 0);
+	u32 i, round, valid = 0, invalid = 0;
+
+	(void)state;
+	put_range(h, 0, 2000, 1);
+	for (round = 2; round < 300; round++) {
+		struct held held = { hosted_view(h), h->store.generation };
+
+		for (i = 0; i < round % 3; i++)
+			put_range(h, 0, 2000, (s64)round * 10 + i);
+		if (!held_valid(h, &held)) {
+			invalid++;
+			continue;
+		}
+		valid++;
+		s64 price = shelf_view_product(&held.view, 0)->price;
+
+		for (i = 0; i < 2000; i++)
+			assert_int_equal(shelf_view_product(&held.view, i)->price, price);
+	}
+	assert_true(valid && invalid);
+	hosted_close(h);
+}
+
+/*
+ * P4: when memory inside the cap is short, quarantine gives way and the writer
+ * is not refused; what is reused early is told to readers and counted.
+ */
+static void test_early_reuse(void **state)
+{
+	struct hosted *h = make(4 * MIB, 3600000);
+	u32 round;
+
+	(void)state;
+	for (round = 1; round < 200; round++)
+		put_range(h, 0, 3000, round);
+	assert_true(h->store.early_reuses > 0);
+	assert_true(h->store.control->oldest > 2);
+	assert_true(h->store.control->oldest <= h->store.generation);
+	model_account(h);
+	hosted_close(h);
+}
+
+/* P5: every n-th allocation fails once; the answers stay as they were. */
+static void test_allocation_sweep(void **state)
+{
+	struct hosted *h = make(32 * MIB, 0);
+	struct report report;
+	u64 random = 9, failures = 0;
+	struct model *m = malloc(sizeof(*m)), *next;
+	struct batch b = new_batch();
+	u64 hash;
+	long n;
+	int ret;
+
+	(void)state;
+	model_init(m, &random);
+	model_batch(m, &b, 4000, &random);
+	must_commit(h, &b);
+	next = model_copy(m);
+	model_batch(next, &b, 4000, &random);
+	hash = model_hash(m, h);
+	for (n = 1;; n++, failures++) {
+		shim_fail_in = n;
+		ret = hosted_commit(h, &b, NULL, &report);
+		shim_fail_in = 0;
+		if (!ret)
+			break;
+		assert_int_equal(ret, -ENOMEM);
+		assert_true(report.message[0]);
+		assert_true(model_hash(m, h) == hash);
+		model_account(h);
+	}
+	assert_true(failures >= 8);
+	model_compare(next, h, &random);
+	batch_free(&b);
+	model_free(m);
+	model_free(next);
+	free(m);
+	free(next);
+	hosted_close(h);
+}
+
+/* A reader let loose on garbage stays inside the reservation. (P2, P8) */
+static void test_garbage(void **state)
+{
+	static u8 out[SHELF_ATTRS_MAX];
+	u64 random = 3, bytes = 1 << 20, i, round;
+	u8 *arena = aligned_alloc(4096, bytes);
+	s64 ids[100];
+	bool more;
+
+	(void)state;
+	for (round = 0; round < 300; round++) {
+		struct shelf_view v = {
+			.arena = arena, .mask = bytes - 1, .seed = round,
+			.root = (void *)(arena + 4096 * (round % 256)),
+		};
+
+		for (i = 0; i < bytes / 8; i++)
+			((u64 *)arena)[i] = model_random(&random) |
+					    (round % 3 ? 0 : 0xf0000000f0ULL);
+		for (i = 0; i < 200; i++) {
+			struct shelf_product p;
+			struct shelf_catalog c;
+			s64 id = (s64)model_random(&random);
+
+			shelf_view_product(&v, id);
+			memcpy(&p, arena + model_below(&random, (u32)bytes / 64) * 64,
+			       sizeof(p));
+			shelf_view_attrs(&v, &p, out, sizeof(out));
+			p.attrs_len %= 5000;
+			shelf_view_attrs(&v, &p, out, sizeof(out));
+			memcpy(&c, &p, sizeof(c));
+			c.set %= 4;
+			shelf_catalog_has(&v, &c, id);
+			shelf_catalog_copy(&v, &c, i % 2, id, ids, 100, &more);
+		}
+	}
+	free(arena);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_quarantine_holds),
+		cmocka_unit_test(test_reuse_is_told),
+		cmocka_unit_test(test_early_reuse),
+		cmocka_unit_test(test_allocation_sweep),
+		cmocka_unit_test(test_garbage),
+	};
+
+	UNIT_MAIN(tests, argc, argv);
+}
