@@ -250,7 +250,6 @@ static int look_members(struct shelf *s, struct shelf_ioc_members *arg, s64 *ids
 
 	arg->count = 0;
 	arg->total = 0;
-	arg->total = 0;
 	rcu_read_lock();
 	shelf_view_rcu(s, &view);
 	arg->generation = view.root->generation;

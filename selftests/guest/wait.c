@@ -267,7 +267,7 @@ TEST_F(wait, read_refuses)
 	ASSERT_EQ(0, fcntl(fd, F_SETFL, O_NONBLOCK));
 	EXPECT_EQ(-EINVAL, ERRNO(read(fd, &got, 0)));
 	EXPECT_EQ(-EINVAL, ERRNO(read(fd, &got, 7)));
-	EXPECT_EQ(-EFAULT, ERRNO(read(fd, NULL, 8)));
+	EXPECT_EQ(-EFAULT, ERRNO(read(fd, (void *)PAGE, 8)));
 	EXPECT_EQ(-EFAULT, ERRNO(read(fd, (void *)0xffff888000000000, 8)));
 	/* What could not be told is still new. */
 	EXPECT_EQ(8, read(fd, &got, 8));
