@@ -110,12 +110,14 @@ TEST_F(shelf, pipelined)
 		ASSERT_EQ(0, nl_put(&self->nl, cookie[i], 1, i));
 	}
 	seq = self->nl.seq + 1;
-	for (i = 0; i < 8; i++)
+	for (i = 0; i < 8; i++) {
 		ASSERT_EQ(0, nl_send_commit(&self->nl, cookie[i], NULL));
+	}
 	for (i = 0; i < 8; i++) {
 		memset(&a, 0, sizeof(a));
-		while (a.cmd != SHELF_CMD_BATCH_RESULT || a.value[SHELF_A_COOKIE] != cookie[i])
+		while (a.cmd != SHELF_CMD_BATCH_RESULT || a.value[SHELF_A_COOKIE] != cookie[i]) {
 			ASSERT_TRUE(nl_receive(&self->nl, 0, &a));
+		}
 		EXPECT_EQ(i + 2, a.value[SHELF_A_GENERATION]);
 	}
 	EXPECT_EQ(seq + 7, self->nl.seq);
@@ -185,6 +187,45 @@ TEST_F_TIMEOUT(shelf, two_writers, 120)
 	munmap(r, sizeof(*r));
 }
 
+/* By another process on the same socket, which asks for no acknowledgments. */
+static void put_many(struct nl *nl, __u64 cookie, int round)
+{
+	int i;
+
+	nl->seq += 1U << 20;	/* refusals, then, are not for the committer */
+	for (i = 0; i < 50; i++) {
+		ops_start(&msg, nl, cookie);
+		msg.head.nlmsg_flags = NLM_F_REQUEST;
+		op_product(&msg, SHELF_OP_PUT, round * 100 + i, round);
+		nl_send(nl, &msg);
+	}
+	_exit(0);
+}
+
+/* An operation that comes in beside its commit is counted and in, or neither. */
+TEST_F_TIMEOUT(shelf, ops_beside_commit, 60)
+{
+	struct answer a;
+	__u64 cookie;
+	int round;
+	pid_t pid;
+
+	for (round = 0; round < 20; round++) {
+		ASSERT_EQ(0, nl_begin(&self->nl, NAME, &cookie));
+		pid = fork();
+		if (!pid)
+			put_many(&self->nl, cookie, round);
+		usleep((useconds_t)round * 200);
+		EXPECT_EQ(0, nl_commit(&self->nl, cookie, NULL, &a));
+		ASSERT_EQ(pid, waitpid(pid, NULL, 0));
+		EXPECT_EQ(a.value[SHELF_A_OPS],
+			  dev_count(self->fd, round * 100, 50));
+		nl_close(&self->nl);	/* and the refusals with it */
+		ASSERT_EQ(0, nl_open(&self->nl));
+	}
+	EXPECT_EQ(21, dev_generation(self->fd));
+}
+
 TEST_F(shelf, too_many)
 {
 	__u64 cookie[64], more;
@@ -192,8 +233,9 @@ TEST_F(shelf, too_many)
 	struct nl other;
 	int i;
 
-	for (i = 0; i < 64; i++)
+	for (i = 0; i < 64; i++) {
 		ASSERT_EQ(0, nl_begin(&self->nl, NAME, &cookie[i]));
+	}
 	EXPECT_EQ(EMFILE, nl_begin(&self->nl, NAME, &more));
 	ASSERT_EQ(0, nl_open(&other));
 	EXPECT_EQ(0, nl_begin(&other, NAME, &more));
@@ -404,7 +446,6 @@ TEST_F(shelf, killed_sender)
 	now = state_of(self->fd);
 	EXPECT_TRUE(state_same(&before, &now));
 	close(go);
-	/* The teardown looks for a batch that still holds the shelf. */
 }
 
 /* What is staged counts against the shelf until its sender is gone. */
@@ -428,8 +469,9 @@ TEST_F(shelf, killed_sender_makes_room)
 	}
 	EXPECT_EQ(2, sysfs_await(NAME, "aborted_batches", 2));
 	ASSERT_EQ(0, nl_begin(&self->nl, NAME, &cookie));
-	for (i = 0; i < 270; i++)
+	for (i = 0; i < 270; i++) {
 		ASSERT_EQ(0, put_attrs(&self->nl, cookie, 1, 61440));
+	}
 	EXPECT_EQ(1, dev_generation(self->fd));
 }
 

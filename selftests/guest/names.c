@@ -32,7 +32,8 @@ FIXTURE_TEARDOWN(names)
 	nl_close(&self->nl);
 }
 
-static int take_shelf(struct nl *nl, int *shelves)
+/* Those of everybody: no other test runs beside this one. */
+static int count_shelves(struct nl *nl, int *shelves)
 {
 	struct answer a;
 
@@ -91,7 +92,7 @@ TEST_F_TIMEOUT(names, names, 60)
 		EXPECT_STREQ(a.error ? "" : names[i].bytes, a.name);
 		if (!a.error)
 			EXPECT_EQ(0, nl_destroy(&self->nl, a.name));
-		EXPECT_EQ(0, take_shelf(&self->nl, &shelves));
+		EXPECT_EQ(0, count_shelves(&self->nl, &shelves));
 		EXPECT_EQ(0, shelves) TH_LOG("%s", names[i].why);
 	}
 }
@@ -100,7 +101,7 @@ TEST_F(names, exists)
 {
 	struct answer a;
 
-	ASSERT_LT(0, 1 + nl_create(&self->nl, NAME, SHELF_MIN_BYTES, 0, 0));
+	ASSERT_EQ(0, nl_create(&self->nl, NAME, SHELF_MIN_BYTES, 0, 0));
 	ASSERT_EQ(2, nl_commit_one(&self->nl, NAME, 1, 1));
 	msg_start(&msg, &self->nl, SHELF_CMD_CREATE);
 	msg_string(&msg, SHELF_A_NAME, NAME);

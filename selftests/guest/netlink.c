@@ -9,7 +9,7 @@
  * Seen to fail: with the poisoning of a batch by a refused operation left out
  * of op_stage() (the batches of bad_ops and after_a_refusal commit what is left
  * of them); with what follows a NUL in NAME ignored (bad_messages destroys the
- * shelf).
+ * shelf); with a batch found by its cookie alone (cookies).
  */
 #include "nl.h"
 

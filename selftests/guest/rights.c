@@ -4,12 +4,14 @@
  * changes a shelf, or as much as lists it, and only from the host's own network
  * namespace. Whoever the device's group lets in reads, and changes nothing.
  *
- * Seen to fail: with GENL_ADMIN_PERM dropped (all but other_network); with
- * GENL_UNS_ADMIN_PERM in its place and the family allowed in every network
- * namespace (own_user_and_network); the first of these two alone changes
- * nothing, because the family answers in the initial network namespace, which
- * belongs to the initial user namespace. Events without
- * GENL_MCAST_CAP_NET_ADMIN: nobody, own_user, no_net_admin.
+ * Seen to fail: with GENL_ADMIN_PERM dropped (nobody, no_net_admin, own_user,
+ * own_user_and_network, nobodys_user_and_network, readers); with
+ * GENL_UNS_ADMIN_PERM in its place and the family let into every network
+ * namespace (the two of own user and network, other_network); without
+ * GENL_MCAST_CAP_NET_ADMIN (nobody, no_net_admin, own_user, readers); with a
+ * device that all can read (readers). GENL_UNS_ADMIN_PERM alone breaks nothing:
+ * the family answers in the initial network namespace only, which belongs to
+ * the initial user namespace.
  */
 #include <grp.h>
 #include <linux/capability.h>

@@ -425,7 +425,7 @@ int hosted_commit(struct hosted *h, const struct batch *b, const u64 *expect,
 	d = draft_make(h, b, report);
 	published = store_clock();
 	if (IS_ERR(d)) {
-		if (h->disk_error)
+		if (h->disk_error && report->error == -ENOMEM)
 			snprintf(report->message, sizeof(report->message),
 				 "no room for more of the shelf in its file system: %s",
 				 strerror(h->disk_error));

@@ -47,8 +47,13 @@ typedef __s64 s64;
 #define PTR_ERR(p)		((int)(intptr_t)(p))
 #define IS_ERR(p)		((uintptr_t)(p) >= (uintptr_t)-MAX_ERRNO)
 
+#ifdef SHELF_TSAN
+#define READ_ONCE(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define WRITE_ONCE(x, v)	__atomic_store_n(&(x), (v), __ATOMIC_RELAXED)
+#else
 #define READ_ONCE(x)		(*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v)	(*(volatile __typeof__(x) *)&(x) = (v))
+#endif
 #define smp_wmb()		__atomic_thread_fence(__ATOMIC_RELEASE)
 #define smp_store_release(p, v)	__atomic_store_n((p), (v), __ATOMIC_RELEASE)
 #define rcu_assign_pointer(p, v) __atomic_store_n(&(p), (v), __ATOMIC_RELEASE)

@@ -19,7 +19,7 @@ static int list_one(const struct shelf_listing *l, void *arg)
 		       l->max_bytes, l->opens);
 		return 0;
 	}
-	fputs((*count)++ ? ",{\"name\":" : "{\"name\":", stdout);
+	fputs((*count)++ ? ",{\"name\":" : "[{\"name\":", stdout);
 	put_string(stdout, l->name);
 	printf(",\"generation\":%llu,\"products\":%llu,\"catalogs\":%llu,"
 	       "\"memberships\":%llu,\"bytes\":%llu,\"max_bytes\":%llu,"
@@ -37,11 +37,9 @@ int run_list(const struct args *a)
 
 	if (a->words)
 		return fail(STATUS_USAGE, 0, "too many arguments: %s", a->word[0]);
-	if (json_output)
-		putchar('[');
 	ret = shelf_list(list_one, &count, &err);
-	if (json_output)
-		puts("]");
+	if (json_output && (count || !ret))
+		puts(count ? "]" : "[]");
 	return ret ? fail(STATUS_REFUSED, ret, "%s", err.message) : STATUS_OK;
 }
 
