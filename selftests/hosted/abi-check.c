@@ -184,7 +184,7 @@ _Static_assert(SHELF_CMD_MAX == SHELF_CMD_COMMITTED, "commands");
 _Static_assert(SHELF_A_MAX == SHELF_A_GRACE_NS, "attributes");
 _Static_assert(SHELF_OP_A_MAX == SHELF_OP_A_MEMBERS, "attributes of operations");
 _Static_assert(SHELF_OP_MAX == SHELF_OP_CATALOG_DELETE, "kinds of operations");
-_Static_assert(SHELF_KINDS == SHELF_KIND_DATA + 1, "kinds of pages");
+_Static_assert(SHELF_KIND_DATA == SHELF_KINDS - 1, "kinds of pages");
 
 /* Where in the document we are. */
 struct parse {
@@ -212,7 +212,7 @@ wrong(const struct parse *p, const char *format, ...)
 	return false;
 }
 
-static bool number(const struct parse *p, const char *text, __u64 *out)
+static bool get_number(const struct parse *p, const char *text, __u64 *out)
 {
 	char *end;
 
@@ -224,15 +224,15 @@ static bool number(const struct parse *p, const char *text, __u64 *out)
 	return wrong(p, "not a number: %s", text);
 }
 
-static bool is(const struct parse *p, const char *what, const char *text, __u64 value)
+static bool same(const struct parse *p, const char *what, const char *text, __u64 value)
 {
 	__u64 said;
 
-	if (!number(p, text, &said))
+	if (!get_number(p, text, &said))
 		return false;
 	if (said == value)
 		return true;
-	return wrong(p, "%s is %llu (0x%llx), not %s", what, value, value, text);
+	return wrong(p, "%s: %llu (0x%llx), not %s", what, value, value, text);
 }
 
 static bool field_row(struct parse *p, char **cell)
@@ -249,8 +249,8 @@ static bool field_row(struct parse *p, char **cell)
 		return wrong(p, "struct %s has no field %s", l->name, cell[2]);
 	}
 	f->seen++;
-	ok = is(p, "the offset", cell[0], f->offset) &&
-	     is(p, "the size", cell[1], f->size);
+	ok = same(p, "the offset", cell[0], f->offset) &&
+	     same(p, "the size", cell[1], f->size);
 	l->bad += !ok;
 	return ok;
 }
@@ -268,7 +268,7 @@ static bool value_row(struct parse *p, char **cell)
 		return wrong(p, "no such constant: %s", cell[1]);
 	}
 	c->seen++;
-	ok = is(p, c->name, cell[0], c->value);
+	ok = same(p, c->name, cell[0], c->value);
 	p->bad_constants += !ok;
 	return ok;
 }
@@ -276,21 +276,21 @@ static bool value_row(struct parse *p, char **cell)
 static bool hash_row(struct parse *p, char **cell)
 {
 	__u64 id, seed, hash = 0, place = 0;
-	bool ok = number(p, cell[0], &id) && number(p, cell[1], &seed);
+	bool ok = get_number(p, cell[0], &id) && get_number(p, cell[1], &seed);
 
 	if (ok) {
 		hash = shelf_hash((__s64)id, seed);
 		place = shelf_place(hash);
 	}
-	ok = ok && is(p, "the hash", cell[2], hash) &&
-	     is(p, "the place", cell[3], place) &&
-	     is(p, "the product index", cell[4],
+	ok = ok && same(p, "the hash", cell[2], hash) &&
+	     same(p, "the place", cell[3], place) &&
+	     same(p, "the product index", cell[4],
 		shelf_prefix(place, SHELF_PRODUCT_DIR_BITS)) &&
-	     is(p, "the catalog index", cell[5],
+	     same(p, "the catalog index", cell[5],
 		shelf_prefix(place, SHELF_CATALOG_DIR_BITS)) &&
-	     is(p, "home 0", cell[6], shelf_home(hash, 0)) &&
-	     is(p, "home 1", cell[7], shelf_home(hash, 1)) &&
-	     is(p, "home 239", cell[8], shelf_home(hash, 239));
+	     same(p, "home 0", cell[6], shelf_home(hash, 0)) &&
+	     same(p, "home 1", cell[7], shelf_home(hash, 1)) &&
+	     same(p, "home 239", cell[8], shelf_home(hash, 239));
 	p->hashes++;
 	p->bad_hashes += !ok;
 	return ok;
@@ -299,8 +299,8 @@ static bool hash_row(struct parse *p, char **cell)
 static bool place_row(struct parse *p, char **cell)
 {
 	__u64 hash;
-	bool ok = number(p, cell[0], &hash) &&
-		  is(p, "the place", cell[1], shelf_place(hash));
+	bool ok = get_number(p, cell[0], &hash) &&
+		  same(p, "the place", cell[1], shelf_place(hash));
 
 	p->places++;
 	p->bad_places += !ok;
@@ -310,8 +310,8 @@ static bool place_row(struct parse *p, char **cell)
 static bool word_row(struct parse *p, char **cell)
 {
 	__u64 page, entry;
-	bool ok = number(p, cell[0], &page) && number(p, cell[1], &entry) &&
-		  is(p, "the word", cell[2],
+	bool ok = get_number(p, cell[0], &page) && get_number(p, cell[1], &entry) &&
+		  same(p, "the word", cell[2],
 		     shelf_node_index((__u32)page, (__u32)entry));
 
 	p->words++;
@@ -346,7 +346,7 @@ static char *trimmed(char *text)
 /* Cells that are not there are empty. */
 static void split(char *line, char **cell)
 {
-	static char none[] = "";
+	static char none[1];
 	char *at = line + 1, *bar;
 	unsigned int n;
 
