@@ -54,7 +54,7 @@ $(O)/hosted/%: selftests/hosted/%.c selftests/hosted/model.c $(wildcard selftest
 
 UNITS := $(patsubst selftests/%.c,$(O)/%,$(wildcard selftests/hosted/unit-*.c))
 
-hosted-tests: $(UNITS) $(O)/hosted/model-test $(O)/torture/torture
+hosted-tests: $(UNITS) $(O)/hosted/abi-check $(O)/hosted/model-test $(O)/torture/torture
 
 $(O)/torture/torture: selftests/torture/torture.c tools FORCE
 	@mkdir -p $(@D)

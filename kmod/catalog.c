@@ -222,24 +222,30 @@ static int set_edit(struct draft *d, struct shelf_catalog *c,
 	return set_drop(d, old);
 }
 
-/* Leaves out what a later delete undoes; returns whether there was one. */
+/*
+ * Leaves out what a later delete undoes; returns whether there was one. Counts
+ * deletes that find nothing. Members that a left out operation would not have
+ * found are not counted: nobody has looked.
+ */
 static bool skip_deleted(struct draft *d, bool exists, const struct sort_item **ops,
 			 u32 *n)
 {
-	bool deleted = false;
-	u32 i;
+	u32 i, after = 0;
 
-	for (i = *n; i--;) {
-		if (item_op(&(*ops)[i])->kind != SHELF_OP_CATALOG_DELETE)
+	for (i = 0; i < *n; i++) {
+		u8 kind = item_op(&(*ops)[i])->kind;
+
+		if (kind == SHELF_OP_CATALOG_ADD)
+			exists = true;
+		if (kind != SHELF_OP_CATALOG_DELETE)
 			continue;
-		if (!exists && !i)
-			d->report->absent++;
-		deleted = true;
-		*ops += i + 1;
-		*n -= i + 1;
-		break;
+		d->report->absent += !exists;
+		exists = false;
+		after = i + 1;
 	}
-	return deleted;
+	*ops += after;
+	*n -= after;
+	return after;
 }
 
 int catalog_change(struct draft *d, struct shelf_record *r,

@@ -11,6 +11,7 @@
  * ordered, so at most one draft is ever between publish and retire.
  */
 #include <linux/jiffies.h>
+#include <linux/sched/mm.h>
 
 #include "compat.h"
 #include "shelf.h"
@@ -209,10 +210,12 @@ static void trace_commit(const struct commit *c)
 static void commit_work(struct work_struct *work)
 {
 	struct commit *c = container_of(work, struct commit, work);
+	struct mem_cgroup *old = set_active_memcg(c->shelf->memcg);
 	struct draft *d;
 	u64 published;
 
 	d = commit_batch(c, &published);
+	set_active_memcg(old);
 	if (IS_ERR(d))
 		commit_refuse(c);	/* the report says why */
 	else

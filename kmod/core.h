@@ -369,6 +369,8 @@ int draft_error(struct draft *d, const struct op *op, int error,
  * it is worth another call, 0 if the quarantine is empty.
  */
 u64 store_reclaim(struct store *st);
+#define QUARANTINE_BYTES	(64ULL << 20)	/* default of quarantine_bytes */
+
 u64 store_quarantine_budget(const struct store *st);
 void retired_free(struct store *st, struct retired *r);
 

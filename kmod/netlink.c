@@ -193,7 +193,7 @@ static int netlink_destroy(struct sk_buff *skb, struct genl_info *info)
 
 	if (IS_ERR(s))
 		return PTR_ERR(s);
-	ret = shelf_destroy(s->name);
+	ret = shelf_destroy(s);
 	if (ret)
 		NL_SET_ERR_MSG(info->extack, "somebody else destroyed it");
 	else

@@ -318,34 +318,35 @@ out_unlock:
 }
 
 /* Takes it out of the table; the table's reference becomes the caller's. */
-static struct shelf *shelf_hide(const char *name)
+static bool shelf_hide(struct shelf *s)
 {
-	struct shelf *s;
+	bool mine;
 
 	mutex_lock(&registry_lock);
-	s = find_locked(name);
-	if (s) {
+	mine = !s->dead;
+	if (mine) {
 		WRITE_ONCE(s->dead, true);
 		/* Taken until the device is gone, so nobody else gets it. */
 		idr_replace(&shelf_idr, NULL, s->minor);
 	}
 	mutex_unlock(&registry_lock);
-	return s;
+	return mine;
 }
 
-int shelf_destroy(const char *name)
+/* @s, of which the caller has a reference, and no other of its name. */
+int shelf_destroy(struct shelf *s)
 {
-	struct shelf *s;
+	bool mine;
 
 	mutex_lock(&lifecycle_lock);
-	s = shelf_hide(name);
-	if (s) {
+	mine = shelf_hide(s);
+	if (mine) {
 		netlink_drop_batches(s);
 		wake_up_all(&s->wait);
 		device_del(&s->dev);
 	}
 	mutex_unlock(&lifecycle_lock);
-	if (!s)
+	if (!mine)
 		return -ENOENT;
 	shelf_put(s);
 	return 0;

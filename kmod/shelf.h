@@ -5,6 +5,7 @@
  * Locks, outermost first
  * ----------------------
  *
+ *  lifecycle_lock (mutex)    create and destroy, one at a time; registry.c's own
  *  registry_lock (mutex)     the table of shelves: create, destroy, lookup by
  *                            name or minor. Never held over device_del(),
  *                            since sysfs show functions don't take it but wait
@@ -167,7 +168,7 @@ void registry_exit(void);
  */
 int shelf_create(const struct shelf_config *config, struct shelf **out);
 /* ENOENT. What is open lives on; the name is free when this returns. */
-int shelf_destroy(const char *name);
+int shelf_destroy(struct shelf *s);
 struct shelf *shelf_find_get(const char *name);		/* or NULL */
 struct shelf *shelf_minor_get(unsigned int minor);	/* or NULL; live ones only */
 bool shelf_name_valid(const char *name, size_t len);

@@ -11,8 +11,6 @@
  */
 #include "core.h"
 
-#define QUARANTINE_BYTES	(64ULL << 20)
-
 static_assert(sizeof(struct shelf_root) == SHELF_PAGE_BYTES);
 static_assert(offsetof(struct shelf_root, catalog_dir) == 1024);
 static_assert(offsetof(struct shelf_root, product_dir) == 2048);

@@ -458,7 +458,7 @@ static int commit_claimed(struct staged *st, struct genl_info *info)
 	return ret;
 }
 
-/* Whatever comes of it, the batch is no longer open after. */
+/* Whatever comes of it, the batch is no longer open after, but for ENOMEM. */
 int stage_commit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct sk_buff *answer;

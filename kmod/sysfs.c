@@ -113,6 +113,11 @@ STAT_ATTR(aborted_batches, STAT_ABORTED_BATCHES);
 STAT_ATTR(lookups, STAT_LOOKUPS);
 STAT_ATTR(hits, STAT_HITS);
 STAT_ATTR(misses, STAT_MISSES);
+STAT_ATTR(members_read, STAT_MEMBERS);
+STAT_ATTR(waits, STAT_WAITS);
+STAT_ATTR(opens_total, STAT_OPENS);
+STAT_ATTR(staged_operations, STAT_STAGED_OPS);
+STAT_ATTR(refused_operations, STAT_REFUSED_OPS);
 STAT_ATTR(faults, STAT_FAULTS);
 STAT_ATTR(huge_faults, STAT_HUGE_FAULTS);
 STAT_ATTR(hole_faults, STAT_HOLE_FAULTS);
@@ -262,6 +267,11 @@ static struct attribute *shelf_attrs[] = {
 	&faults_attr.attr.attr,
 	&huge_faults_attr.attr.attr,
 	&hole_faults_attr.attr.attr,
+	&members_read_attr.attr.attr,
+	&waits_attr.attr.attr,
+	&opens_total_attr.attr.attr,
+	&staged_operations_attr.attr.attr,
+	&refused_operations_attr.attr.attr,
 	&early_reuses_attr.attr.attr,
 	&reclaimed_bytes_attr.attr.attr,
 	&last_draft_ns_attr.attr.attr,

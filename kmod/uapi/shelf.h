@@ -22,7 +22,7 @@
  *       cat. add      !CATALOG !MEMBERS
  *       cat. remove   !CATALOG !MEMBERS
  *       cat. delete   !CATALOG
- *   BATCH_COMMIT  !COOKIE [EXPECT]        -> ack when queued, then, unicast,
+ *   BATCH_COMMIT  !COOKIE [EXPECT] [OPS]  -> ack when queued, then, unicast,
  *                                            BATCH_RESULT with the same seq
  *   BATCH_ABORT   !COOKIE
  *   events (multicast group "events"): CREATED, DESTROYED, COMMITTED
@@ -60,7 +60,7 @@
 #define SHELF_MMAP_CONTROL	0ULL
 #define SHELF_MMAP_ARENA	((__u64)SHELF_CHUNK_BYTES)
 
-#define SHELF_CONTROL_MAGIC	0x314c544346484553ULL	/* "SEHFCTL1" */
+#define SHELF_CONTROL_MAGIC	0x315443464c454853ULL	/* "SHELFCT1" */
 #define SHELF_ROOT_MAGIC	0x31544f4f52464853ULL	/* "SHFROOT1" */
 
 /* current = generation << 24 | root page */
@@ -266,7 +266,8 @@ struct shelf_fence {
  * beyond what the kernel knows must be zero (E2BIG); a shorter struct is taken
  * as padded with zeros. @flags must be zero where no flag is named (EINVAL).
  * Pointers travel as __u64. Every answer tells the generation it is from.
- * Errors of all: EFAULT, EINVAL, E2BIG, ENOTTY; those of one stand beside it.
+ * Errors of all: EFAULT, EINVAL, E2BIG, ENOTTY, and ENOMEM of those that answer
+ * into buffers; those of one stand beside it.
  */
 #define SHELF_IOC		0xc5
 
@@ -340,7 +341,8 @@ struct shelf_ioc_is_member {
 
 /*
  * Returns when the newest generation is at least @generation, and tells it.
- * ETIMEDOUT; EINTR (ERESTARTSYS); ENODEV: destroyed before it came.
+ * ETIMEDOUT; EINTR (a wait without timeout is restarted where the handler says
+ * SA_RESTART); ENODEV: destroyed before it came.
  */
 struct shelf_ioc_wait {
 	__u32 size;
@@ -410,7 +412,8 @@ enum shelf_attr {
 	SHELF_A_ERROR,			/* u32, errno, 0 = committed */
 	SHELF_A_MESSAGE,		/* string, what was refused */
 	SHELF_A_OP_INDEX,		/* u64, which operation, from 0 */
-	SHELF_A_OPS,			/* u64, operations applied */
+	/* u64, operations applied; in a commit: how many must be staged */
+	SHELF_A_OPS,
 	/* u64, deletes and removes of what was not there, adds of what was */
 	SHELF_A_ABSENT,
 	SHELF_A_PAGES,			/* u64, pages written by the commit */

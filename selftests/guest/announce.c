@@ -30,6 +30,7 @@ FIXTURE(shelf)
 FIXTURE_SETUP(shelf)
 {
 	ASSERT_EQ(0, nl_open(&self->nl));
+	nl_destroy(&self->nl, NAME);	/* a failed run's */
 	ASSERT_EQ(0, nl_create(&self->nl, NAME, 8 << 20, 0, 0));
 	self->fd = dev_open(NAME, O_RDONLY);
 	ASSERT_LE(0, self->fd);

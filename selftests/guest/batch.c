@@ -41,6 +41,7 @@ static int module_refs_await(int wanted)
 FIXTURE_SETUP(shelf)
 {
 	ASSERT_EQ(0, nl_open(&self->nl));
+	nl_destroy(&self->nl, NAME);	/* a failed run's */
 	self->refs = module_refs();
 	ASSERT_EQ(0, nl_create(&self->nl, NAME, 4 << 20, 16 << 20, 0));
 	self->fd = dev_open(NAME, O_RDONLY);
@@ -102,14 +103,12 @@ TEST_F(shelf, pipelined)
 {
 	__u64 cookie[8];
 	struct answer a;
-	__u32 seq;
 	int i;
 
 	for (i = 0; i < 8; i++) {
 		ASSERT_EQ(0, nl_begin(&self->nl, NAME, &cookie[i]));
 		ASSERT_EQ(0, nl_put(&self->nl, cookie[i], 1, i));
 	}
-	seq = self->nl.seq + 1;
 	for (i = 0; i < 8; i++) {
 		ASSERT_EQ(0, nl_send_commit(&self->nl, cookie[i], NULL));
 	}
@@ -120,7 +119,6 @@ TEST_F(shelf, pipelined)
 		}
 		EXPECT_EQ(i + 2, a.value[SHELF_A_GENERATION]);
 	}
-	EXPECT_EQ(seq + 7, self->nl.seq);
 	EXPECT_EQ(7, dev_price(self->fd, 1));
 }
 

@@ -232,6 +232,103 @@ TEST_F_TIMEOUT(hole, is_filled_while_it_is_read, 120)
 	EXPECT_EQ(0, count_wrong(&s, 1, 80, ATTRS, 9));
 }
 
+/**
+ * struct hammer - what the parent tells its children
+ * @chunk: which chunk comes next
+ * @stop: no more will come
+ */
+struct hammer {
+	unsigned int chunk;
+	bool stop;
+};
+
+#define KEPT	32
+
+/* Do both show the same? What is changing meanwhile gets more than one look. */
+static bool same_chunk(const __u64 *a, const __u64 *b)
+{
+	unsigned int page, tries;
+	bool same = true;
+
+	for (page = 0; page < CHUNK / PAGE && same; page++) {
+		const size_t at = page * (PAGE / 8) + 1;
+
+		same = false;
+		for (tries = 0; tries < 100 && !same; tries++)
+			same = SHELF_LOAD(a[at]) == SHELF_LOAD(b[at]);
+	}
+	return same;
+}
+
+static void *map_chunk(const struct kit *k, unsigned int chunk)
+{
+	return mmap(NULL, CHUNK, PROT_READ, MAP_SHARED, k->fd,
+		    SHELF_MMAP_ARENA + chunk * CHUNK);
+}
+
+/* Faults the same hole in, again and again, until it is none any more. */
+static unsigned int hammer_chunk(const struct kit *k, struct hammer *h)
+{
+	unsigned int chunk = __atomic_load_n(&h->chunk, __ATOMIC_ACQUIRE);
+	unsigned int i, at = 0, stale = 0;
+	void *kept[KEPT];
+
+	for (i = 0; i < KEPT; i++)
+		kept[i] = map_chunk(k, chunk);
+	while (__atomic_load_n(&h->chunk, __ATOMIC_ACQUIRE) == chunk &&
+	       !__atomic_load_n(&h->stop, __ATOMIC_ACQUIRE)) {
+		munmap(kept[at], CHUNK);
+		kept[at] = map_chunk(k, chunk);
+		touch(kept[at], PAGE);
+		at = (at + 1) % KEPT;
+	}
+	for (i = 1; i < KEPT; i++) {
+		stale += !same_chunk(kept[0], kept[i]);
+		munmap(kept[i], CHUNK);
+	}
+	munmap(kept[0], CHUNK);
+	return stale;
+}
+
+static int hammer(const struct kit *k, struct hammer *h)
+{
+	unsigned int stale = 0;
+
+	while (!__atomic_load_n(&h->stop, __ATOMIC_ACQUIRE))
+		stale += hammer_chunk(k, h);
+	return stale != 0;
+}
+
+/*
+ * A fault that has seen the hole while the chunk comes. Seen to fail with the
+ * zap before the change of the pointer in arena_chunk_alloc().
+ */
+TEST_F_TIMEOUT(hole, does_not_outlive_a_race, 120)
+{
+	struct hammer *h = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+				MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	unsigned int i, chunk;
+	pid_t pid[3];
+	int ret = 0;
+
+	ASSERT_NE(MAP_FAILED, h);
+	h->chunk = sysfs_value(self->k.name, "bytes") / CHUNK;
+	for (i = 0; i < ARRAY_SIZE(pid); i++) {
+		pid[i] = fork();
+		if (!pid[i])
+			_exit(hammer(&self->k, h));
+	}
+	for (i = 0; !ret && h->chunk < CHUNKS - 1; i++) {
+		ret = put_products(&self->k, 1 + 8 * i, 8, ATTRS, 1);
+		chunk = sysfs_value(self->k.name, "bytes") / CHUNK;
+		__atomic_store_n(&h->chunk, chunk, __ATOMIC_RELEASE);
+	}
+	EXPECT_EQ(0, ret);
+	__atomic_store_n(&h->stop, true, __ATOMIC_RELEASE);
+	for (i = 0; i < ARRAY_SIZE(pid); i++)
+		EXPECT_EQ(0, result(pid[i]));
+}
+
 /* One fault for a chunk that is one block, then none; else one for 16 pages. */
 TEST_F(hole, faults_once)
 {

@@ -587,7 +587,7 @@ static inline int dev_get(int fd, __s64 id, struct shelf_product *p, void *attrs
 /* The price, or -1. */
 static inline __s64 dev_price(int fd, __s64 id)
 {
-	struct shelf_product p;
+	struct shelf_product p = { 0 };
 
 	return dev_get(fd, id, &p, NULL, 0) ? -1 : p.price;
 }

@@ -41,6 +41,7 @@ FIXTURE(shelf)
 FIXTURE_SETUP(shelf)
 {
 	ASSERT_EQ(0, nl_open(&self->nl));
+	nl_destroy(&self->nl, NAME);	/* a failed run's */
 	ASSERT_EQ(0, nl_create(&self->nl, NAME, 8 << 20, 0, 0));
 	ASSERT_EQ(2, nl_commit_one(&self->nl, NAME, 1, 10));
 	ASSERT_EQ(0, nl_begin(&self->nl, NAME, &self->cookie));

@@ -53,6 +53,12 @@ static int wait_for(int fd, __u64 generation, __s64 timeout, __u64 *now)
 	return ret;
 }
 
+/* Whether it was an event that ended a wait of 20 s, and not its time. */
+static bool was_soon(__u64 begun)
+{
+	return now_ns() - begun < 10000 * MS;
+}
+
 static int commit(struct kit *k, int salt)
 {
 	return put_products(k, 1, 1, 8, salt);
@@ -125,8 +131,8 @@ TEST_F(wait, ends_in_time)
 TEST_F(wait, ends_with_a_commit)
 {
 	static const __s64 timeouts[] = { FOREVER, 20000 * MS, INT64_MAX };
+	__u64 now, begun = now_ns();
 	unsigned int i;
-	__u64 now;
 	pid_t pid;
 
 	for (i = 0; i < ARRAY_SIZE(timeouts); i++) {
@@ -135,6 +141,7 @@ TEST_F(wait, ends_with_a_commit)
 		EXPECT_EQ(2 + i, now);
 		EXPECT_EQ(0, ended(pid));
 	}
+	EXPECT_TRUE(was_soon(begun));
 }
 
 static volatile sig_atomic_t alarms;
@@ -176,12 +183,13 @@ TEST_F(wait, is_interrupted)
 
 TEST_F(wait, ends_with_the_shelf)
 {
-	__u64 now;
+	__u64 now, begun = now_ns();
 	pid_t pid;
 
 	ASSERT_EQ(0, commit(&self->k, 1));
 	pid = later(&self->k, destroy, 200);
 	EXPECT_EQ(-ENODEV, wait_for(self->fd, 3, 20000 * MS, &now));
+	EXPECT_TRUE(was_soon(begun));
 	EXPECT_EQ(2, now);
 	EXPECT_EQ(0, ended(pid));
 	EXPECT_EQ(-ENODEV, wait_for(self->fd, 3, FOREVER, &now));
@@ -197,7 +205,7 @@ static int events(int fd, int ms)
 
 TEST_F(wait, poll_tells_of_commits)
 {
-	__u64 got;
+	__u64 got, begun = now_ns();
 	pid_t pid;
 
 	EXPECT_EQ(POLLIN, events(self->fd, 0));
@@ -214,6 +222,7 @@ TEST_F(wait, poll_tells_of_commits)
 	pid = later(&self->k, destroy, 200);
 	EXPECT_EQ(POLLHUP, events(self->fd, 20000));
 	EXPECT_EQ(0, ended(pid));
+	EXPECT_TRUE(was_soon(begun));
 }
 
 /* Each open file has its own idea of what is new. */

@@ -285,9 +285,9 @@ static bool hash_row(struct parse *p, char **cell)
 	ok = ok && same(p, "the hash", cell[2], hash) &&
 	     same(p, "the place", cell[3], place) &&
 	     same(p, "the product index", cell[4],
-		shelf_prefix(place, SHELF_PRODUCT_DIR_BITS)) &&
+		  shelf_prefix(place, SHELF_PRODUCT_DIR_BITS)) &&
 	     same(p, "the catalog index", cell[5],
-		shelf_prefix(place, SHELF_CATALOG_DIR_BITS)) &&
+		  shelf_prefix(place, SHELF_CATALOG_DIR_BITS)) &&
 	     same(p, "home 0", cell[6], shelf_home(hash, 0)) &&
 	     same(p, "home 1", cell[7], shelf_home(hash, 1)) &&
 	     same(p, "home 239", cell[8], shelf_home(hash, 239));
@@ -312,7 +312,7 @@ static bool word_row(struct parse *p, char **cell)
 	__u64 page, entry;
 	bool ok = get_number(p, cell[0], &page) && get_number(p, cell[1], &entry) &&
 		  same(p, "the word", cell[2],
-		     shelf_node_index((__u32)page, (__u32)entry));
+		       shelf_node_index((__u32)page, (__u32)entry));
 
 	p->words++;
 	p->bad_words += !ok;

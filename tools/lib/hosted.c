@@ -22,7 +22,6 @@
 #include "hosted.h"
 #include "internal.h"
 
-#define QUARANTINE_BYTES	(64ULL << 20)
 #define QUARANTINE_MS_MAX	3600000ULL
 #define MS			1000000ULL
 #define NS			1000000000ULL
@@ -32,7 +31,7 @@
  * last page before the arena, which readers have no business with.
  */
 #define SETTINGS_OFFSET		(SHELF_MMAP_ARENA - SHELF_PAGE_BYTES)
-#define SETTINGS_MAGIC		0x3153474e49545445ULL	/* "ETTINGS1" */
+#define SETTINGS_MAGIC		0x315453464c454853ULL	/* "SHELFST1" */
 
 struct hosted_settings {
 	u64 magic;

@@ -310,8 +310,11 @@ int shelf_nl_commit(struct shelf_nl_batch *b, const __u64 *expect,
 		return ret;
 	}
 	ret = commit(b, expect, out, err);
-	/* The kernel has ended it, unless it never heard of the commit. */
-	if (ret == -ENOMEM)
+	/*
+	 * The kernel has ended it, unless it never heard of the commit. To
+	 * abort a batch that is no longer there does no harm.
+	 */
+	if (ret)
 		shelf_nl_abort(b);
 	else
 		batch_free(b);

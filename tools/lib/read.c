@@ -181,6 +181,7 @@ static long get_many_once(const struct shelf_view *v, void *arg)
 			found++;
 		} else {
 			memset(&g->products[i], 0, sizeof(*p));
+			g->products[i].id = g->ids[i];
 		}
 	}
 	return found;

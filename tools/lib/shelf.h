@@ -140,7 +140,7 @@ int shelf_get_attrs(const struct shelf *s, __s64 id, struct shelf_product *p,
 
 /*
  * @count products of one generation, in the order of @ids; where there is none,
- * state is 0. Any count. Returns how many were found. EAGAIN: read by ioctl,
+ * state is 0 and only the id set. Any count. Returns how many were found. EAGAIN: read by ioctl,
  * more than SHELF_GET_MANY_MAX ids, and a commit came between each time.
  */
 long shelf_get_many(const struct shelf *s, const __s64 *ids, size_t count,
