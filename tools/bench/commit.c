@@ -10,8 +10,12 @@
  * million memberships in 100,000 operations of 10. Operations are counted as
  * staged, 1.1 million. Both staging and commit are timed, on one core, into a
  * file in shared memory, which begins empty each time.
+ *
+ * load.mops is by the clock on the wall, load.cpu_mops by the processor time of
+ * the one thread: on a machine that others use the second is what to compare.
  */
 #include <stdarg.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../lib/hosted.h"
@@ -43,6 +47,14 @@ static void figure(const char *what, double value, const char *unit)
 static double now(void)
 {
 	return (double)store_clock() * 1e-9;
+}
+
+static double cpu_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
 /* Ids that are neither dense nor random: as a shop numbers its goods. */
@@ -162,7 +174,7 @@ static int ascending(const void *a, const void *b)
 
 int main(int argc, char **argv)
 {
-	double mops[RUNS];
+	double mops[RUNS], cpu[RUNS];
 	struct shelf_writer *w;
 	u64 payload = 0;
 	u32 i;
@@ -174,14 +186,18 @@ int main(int argc, char **argv)
 
 	for (i = 0; i < RUNS; i++) {
 		w = make();
+		cpu[i] = -cpu_now();
 		mops[i] = (PRODUCTS + ADDS) / load(w, PRODUCTS, ADDS, &payload) / 1e6;
+		cpu[i] = (PRODUCTS + ADDS) / (cpu[i] + cpu_now()) / 1e6;
 		if (i + 1 < RUNS)
 			shelf_writer_close(w);
 	}
 	qsort(mops, RUNS, sizeof(mops[0]), ascending);
+	qsort(cpu, RUNS, sizeof(cpu[0]), ascending);
 	printf("load: %u products, %u memberships, %u runs, %.2f to %.2f million a second\n",
 	       PRODUCTS, ADDS * MEMBERS, RUNS, mops[0], mops[RUNS - 1]);
 	figure("load.mops", mops[RUNS / 2], "Mops/s");
+	figure("load.cpu_mops", cpu[RUNS / 2], "Mops/s");
 	patches(w, PRODUCTS, "commit.1op.pages_1m");
 	shelf_writer_close(w);
 	figure("memory.rest_ratio", (double)live_bytes() / (double)payload, "ratio");
