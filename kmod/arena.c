@@ -61,23 +61,13 @@ void page_list_del(struct arena *a, struct page_list *l, u32 page)
 /* Doubly linked, so that a page can be adopted from the middle. */
 static void free_list_add(struct arena *a, u32 page)
 {
-	struct chunk_meta *c = a->meta[page / CHUNK_PAGES];
-	struct page_list l = { c->free_head, c->free_count };
-
-	page_list_add(a, &l, page);
-	c->free_head = l.head;
-	c->free_count = l.count;
+	page_list_add(a, &a->meta[page / CHUNK_PAGES]->free, page);
 	WRITE_ONCE(a->free_pages, a->free_pages + 1);
 }
 
 static void free_list_del(struct arena *a, u32 page)
 {
-	struct chunk_meta *c = a->meta[page / CHUNK_PAGES];
-	struct page_list l = { c->free_head, c->free_count };
-
-	page_list_del(a, &l, page);
-	c->free_head = l.head;
-	c->free_count = l.count;
+	page_list_del(a, &a->meta[page / CHUNK_PAGES]->free, page);
 	WRITE_ONCE(a->free_pages, a->free_pages - 1);
 }
 
@@ -112,11 +102,11 @@ static u32 take_page(struct arena *a)
 	u32 page;
 
 	while (a->hint < a->max_chunks &&
-	       (!a->meta[a->hint] || !a->meta[a->hint]->free_count))
+	       (!a->meta[a->hint] || !a->meta[a->hint]->free.count))
 		a->hint++;
 	if (a->hint == a->max_chunks)
 		return 0;
-	page = a->meta[a->hint]->free_head;
+	page = a->meta[a->hint]->free.head;
 	free_list_del(a, page);
 	return page;
 }

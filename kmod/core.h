@@ -94,9 +94,14 @@ struct page_meta {
 	u16 used;
 };
 
+/* Pages linked through their page_meta; 0 ends. */
+struct page_list {
+	u32 head;
+	u32 count;
+};
+
 struct chunk_meta {
-	u32 free_head;
-	u32 free_count;
+	struct page_list free;
 	struct page_meta page[CHUNK_PAGES];
 };
 
@@ -117,12 +122,6 @@ struct arena {
 	u64 pages[SHELF_KINDS];
 	u64 slot_bytes;			/* in use by slots, quarantined included */
 	u32 slab[SLOT_CLASSES];		/* first page of the class with room */
-};
-
-/* Pages linked through their page_meta; 0 ends. */
-struct page_list {
-	u32 head;
-	u32 count;
 };
 
 /* A slot and when it was born, by which a pin will know whether it holds it. */
