@@ -123,7 +123,7 @@ int arena_grow(struct store *st)
 		;
 	if (index == a->max_chunks)
 		return -ENOSPC;
-	meta = kvzalloc(sizeof(*meta), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	meta = kvzalloc(sizeof(*meta), DRAFT_GFP);
 	if (!meta)
 		return -ENOMEM;
 	address = arena_chunk_alloc(st, index);
@@ -169,14 +169,13 @@ static bool reuse_early(struct store *st)
  */
 static int refill(struct store *st)
 {
-	u64 held = st->quarantined_pages * SHELF_PAGE_BYTES +
-		   st->quarantined_slot_bytes;
-	u64 before = st->arena.free_pages;
+	u64 before = st->arena.free_pages, held;
 	int ret;
 
 	store_reclaim(st);
 	if (st->arena.free_pages > before)
 		return 0;
+	held = st->quarantined_pages * SHELF_PAGE_BYTES + st->quarantined_slot_bytes;
 	if (held > store_quarantine_budget(st) && reuse_early(st))
 		return 0;
 	ret = arena_grow(st);

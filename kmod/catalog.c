@@ -19,10 +19,8 @@ static int edits_reserve(struct draft *d, u64 n)
 	kvfree(d->edits);
 	kvfree(d->edits_spare);
 	d->edits_room = 0;
-	d->edits = kvmalloc_array(n, sizeof(*d->edits),
-				  GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
-	d->edits_spare = kvmalloc_array(n, sizeof(*d->edits),
-					GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	d->edits = kvmalloc_array(n, sizeof(*d->edits), DRAFT_GFP);
+	d->edits_spare = kvmalloc_array(n, sizeof(*d->edits), DRAFT_GFP);
 	if (!d->edits || !d->edits_spare)
 		return -ENOMEM;
 	d->edits_room = (u32)n;

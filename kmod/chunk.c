@@ -66,7 +66,8 @@ static struct page **pages_alloc(void)
 	struct page **pages;
 	u32 i;
 
-	pages = kvcalloc(CHUNK_PAGES, sizeof(*pages), GFP_KERNEL_ACCOUNT);
+	pages = kvcalloc(CHUNK_PAGES, sizeof(*pages),
+			 GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 	if (!pages)
 		return NULL;
 	for (i = 0; i < CHUNK_PAGES; i++) {
@@ -100,7 +101,7 @@ static bool chunk_fill(struct shelf_chunk *c)
 static struct shelf_chunk *chunk_alloc(struct mem_cgroup *memcg)
 {
 	struct mem_cgroup *old = set_active_memcg(memcg);
-	struct shelf_chunk *c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
+	struct shelf_chunk *c = kzalloc(sizeof(*c), CHUNK_GFP | __GFP_ACCOUNT);
 
 	if (c && !chunk_fill(c)) {
 		kfree(c);
@@ -124,21 +125,28 @@ static void chunk_free(struct shelf_chunk *c)
 /*
  * A hole's zero mapping must not outlive the hole. A fault that saw the hole
  * had inserted zeros before it let go of map_lock, so the zap finds them; a
- * later one sees the chunk. Nothing is stored in the chunk before we return.
+ * later one sees the chunk; and fork() copies no entry of the arena (see
+ * map_arena()). Nothing is stored in the chunk before we return.
+ *
+ * A zap costs time for every mapping that there is, so the usual case, a hole
+ * that nobody has touched, goes without.
  */
 void *arena_chunk_alloc(struct store *st, u32 index)
 {
 	struct shelf *s = container_of(st, struct shelf, store);
 	struct shelf_chunk *c = chunk_alloc(s->memcg);
+	bool touched;
 
 	if (!c)
 		return ERR_PTR(-ENOMEM);
 	mutex_lock(&s->map_lock);
 	s->chunk[index] = c;
+	touched = test_bit(index, s->hole_touched);
 	mutex_unlock(&s->map_lock);
-	unmap_mapping_range(s->mapping, (loff_t)SHELF_MMAP_ARENA +
-					((loff_t)index << SHELF_CHUNK_SHIFT),
-			    SHELF_CHUNK_BYTES, 1);
+	if (touched)
+		unmap_mapping_range(s->mapping, (loff_t)SHELF_MMAP_ARENA +
+				    ((loff_t)index << SHELF_CHUNK_SHIFT),
+				    SHELF_CHUNK_BYTES, 1);
 	return c->address;
 }
 
@@ -147,7 +155,9 @@ int chunks_init(struct shelf *s, u64 max_bytes)
 	s->max_chunks = max_bytes >> SHELF_CHUNK_SHIFT;
 	s->chunk = kvcalloc(s->max_chunks, sizeof(*s->chunk),
 			    GFP_KERNEL_ACCOUNT);
-	return s->chunk ? 0 : -ENOMEM;
+	s->hole_touched = kvcalloc(BITS_TO_LONGS(s->max_chunks), sizeof(long),
+				   GFP_KERNEL_ACCOUNT);
+	return s->chunk && s->hole_touched ? 0 : -ENOMEM;
 }
 
 /*
@@ -166,6 +176,7 @@ void chunks_exit(struct shelf *s)
 			chunk_free(s->chunk[i]);
 		cond_resched();
 	}
+	kvfree(s->hole_touched);
 	kvfree(s->chunk);
 }
 

@@ -29,6 +29,12 @@
 
 #include "walk.h"
 
+/*
+ * For all that a commit needs: charged to whom the shelf belongs to, and sooner
+ * refused than that a process is killed for it.
+ */
+#define DRAFT_GFP	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
 #define CHUNK_PAGES	(1U << (SHELF_CHUNK_SHIFT - SHELF_PAGE_SHIFT))
 #define SLOT_CLASSES	(SHELF_SLOT_MAX / SHELF_SLOT_UNIT + 1)
 

@@ -56,8 +56,7 @@ static int fence_push(struct fence_vec *v, s64 first, u32 page)
 		u32 room = max(v->room * 2, 64U);
 		struct shelf_fence *fence;
 
-		fence = kvmalloc_array(room, sizeof(*fence),
-				       GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+		fence = kvmalloc_array(room, sizeof(*fence), DRAFT_GFP);
 		if (!fence)
 			return -ENOMEM;
 		if (v->count)

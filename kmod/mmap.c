@@ -100,8 +100,11 @@ static vm_fault_t insert_locked(struct vm_fault *vmf, struct shelf *s, u32 index
 	pmd_t pmd = READ_ONCE(*vmf->pmd);
 
 	lockdep_assert_held(&s->map_lock);
-	if (!c)
+	if (!c) {
 		shelf_count(s, STAT_HOLE_FAULTS, 1);
+		if (index < s->max_chunks)
+			__set_bit(index, s->hole_touched);
+	}
 	/*
 	 * Another thread was faster. Only faults make huge entries, under this
 	 * lock, so what is not one now is none until we are done. Were it for a
@@ -188,7 +191,13 @@ static int map_arena(struct shelf *s, struct vm_area_struct *vma)
 {
 	if (vma->vm_start & CHUNK_MASK || !arena_range_ok(s, vma))
 		return -EINVAL;
-	vm_flags_set(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
+	/*
+	 * WIPEONFORK: a child faults for itself. fork() of 6.12 copies huge
+	 * entries that it has looked at without a lock, so the zap of a hole
+	 * that is gone could miss the child's copy.
+	 */
+	vm_flags_set(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP |
+			  VM_WIPEONFORK);
 	vma->vm_ops = &arena_vm_ops;
 	return 0;
 }

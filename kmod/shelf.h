@@ -100,6 +100,7 @@ struct shelf_chunk {
  *           every mapping; belongs to @inode
  * @control: the control page, as the writer sees it
  * @chunk: @max_chunks of them; pointers change under @map_lock
+ * @hole_touched: holes that a fault has mapped to zeros; under @map_lock
  * @memcg: whom chunks are charged to: the creator's
  * @batch_bytes: limit of one batch; READ_ONCE()
  * @staged_bytes: bytes in staged batches of all senders
@@ -122,6 +123,7 @@ struct shelf {
 	struct page *control_page;
 	struct mutex map_lock;		/* @chunk against faults */
 	struct shelf_chunk **chunk;
+	unsigned long *hole_touched;
 	u32 max_chunks;
 	struct mem_cgroup *memcg;
 

@@ -128,7 +128,7 @@ int slot_list_add(struct slot_list *l, u32 ref, u32 bytes, u64 birth)
 	struct slot_block *b = l->head;
 
 	if (!b || b->count == SLOT_BLOCK_REFS) {
-		b = kmalloc(sizeof(*b), GFP_KERNEL_ACCOUNT);
+		b = kmalloc(sizeof(*b), DRAFT_GFP);
 		if (!b)
 			return -ENOMEM;
 		b->next = l->head;

@@ -58,19 +58,17 @@ static void draft_free(struct draft *d)
 
 static struct draft *draft_new(struct store *st, u32 items)
 {
-	struct draft *d = kvzalloc(sizeof(*d), GFP_KERNEL);
+	struct draft *d = kvzalloc(sizeof(*d), DRAFT_GFP);
 
 	if (!d)
 		return NULL;
 	d->store = st;
 	d->generation = st->generation + 1;
 	d->items_room = items;
-	d->retired = kzalloc(sizeof(*d->retired), GFP_KERNEL);
-	d->items = kvmalloc_array(max(items, 1U), sizeof(*d->items),
-				  GFP_KERNEL | __GFP_NOWARN);
-	d->sorter.spare = kvmalloc_array(max(items, 1U), sizeof(*d->items),
-					 GFP_KERNEL | __GFP_NOWARN);
-	d->sorter.counts = kvmalloc_array(SORT_COUNTS, sizeof(u32), GFP_KERNEL);
+	d->retired = kzalloc(sizeof(*d->retired), DRAFT_GFP);
+	d->items = kvmalloc_array(max(items, 1U), sizeof(*d->items), DRAFT_GFP);
+	d->sorter.spare = kvmalloc_array(max(items, 1U), sizeof(*d->items), DRAFT_GFP);
+	d->sorter.counts = kvmalloc_array(SORT_COUNTS, sizeof(u32), DRAFT_GFP);
 	if (d->retired && d->items && d->sorter.spare && d->sorter.counts)
 		return d;
 	draft_free(d);

@@ -81,14 +81,24 @@ static const size_t places[] = {
 	BYTES - PAGE,
 };
 
-/* Bytes that would be seen if a page came into other hands. */
-static void use_memory(size_t bytes)
+/*
+ * Bytes that would be seen if a page came into other hands: a process', or, of
+ * the same kind and on whichever CPU, other shelves'.
+ */
+static void use_memory(void)
 {
+	const size_t bytes = 64 << 20;
+	struct kit k[4];
+	unsigned int i;
 	void *at = malloc(bytes);
 
-	if (!at)
-		return;
-	memset(at, 0x5a, bytes);
+	for (i = 0; i < ARRAY_SIZE(k); i++)
+		if (!kit_make(&k[i], "other", CHUNKS))
+			put_products(&k[i], 1, COUNT, ATTRS * 3, i);
+	if (at)
+		memset(at, 0x5a, bytes);
+	for (i = 0; i < ARRAY_SIZE(k); i++)
+		kit_drop(&k[i]);
 	free(at);
 }
 
@@ -98,7 +108,7 @@ static void let_go(struct kit *k, void *control, void *arena)
 	munmap(arena, BYTES);
 	kit_drop(k);
 	sleep_ms(200);
-	use_memory(256 << 20);
+	use_memory();
 }
 
 /* Whether the page went into the pipe, which none should. */

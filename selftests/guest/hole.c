@@ -329,6 +329,28 @@ TEST_F_TIMEOUT(hole, does_not_outlive_a_race, 120)
 		EXPECT_EQ(0, result(pid[i]));
 }
 
+static int touch_all(void *arena)
+{
+	touch(arena, ARENA_BYTES);
+	return 0;
+}
+
+/*
+ * A child faults for itself: had fork() copied entries of a hole, one copied
+ * while the hole was filled could stay. Seen to fail without VM_WIPEONFORK.
+ */
+TEST_F(hole, is_not_inherited)
+{
+	long long before, after;
+
+	touch_all(self->arena);
+	before = sysfs_value(self->k.name, "hole_faults");
+	EXPECT_LT(0, before);
+	EXPECT_EQ(0, in_child(touch_all, self->arena));
+	after = sysfs_value(self->k.name, "hole_faults");
+	EXPECT_EQ(2 * before, after);
+}
+
 /* One fault for a chunk that is one block, then none; else one for 16 pages. */
 TEST_F(hole, faults_once)
 {

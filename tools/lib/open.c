@@ -91,13 +91,13 @@ static int map_control(struct shelf *s)
 	return 0;
 }
 
-static int map_arena(struct shelf *s)
+static int map_arena(struct shelf *s, const struct shelf_control *c)
 {
-	s->mask = s->control->arena_bytes - 1;
-	s->seed = s->control->seed;
-	if (s->control->arena_bytes > SIZE_MAX - SHELF_CHUNK_BYTES)
+	s->mask = c->arena_bytes - 1;
+	s->seed = c->seed;
+	if (c->arena_bytes > SIZE_MAX - SHELF_CHUNK_BYTES)
 		return -ENOMEM;
-	s->arena = shelf_map_aligned((size_t)s->control->arena_bytes, PROT_READ,
+	s->arena = shelf_map_aligned((size_t)c->arena_bytes, PROT_READ,
 				     MAP_SHARED, s->fd, SHELF_MMAP_ARENA);
 	return s->arena ? 0 : -errno;
 }
@@ -119,22 +119,27 @@ static int check_file(const struct shelf *s, __u64 bytes)
 
 static int open_hosted(struct shelf *s, const char *path)
 {
+	struct shelf_control control;
 	int ret;
 
 	s->flags |= SHELF_IS_HOSTED;
 	if (s->flags & SHELF_OPEN_IOCTL)
 		return -EOPNOTSUPP;
-	s->fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* NONBLOCK: a fifo must not keep us, and has no other effect on a file. */
+	s->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (s->fd < 0)
 		return -errno;
 	ret = check_file(s, SHELF_PAGE_BYTES);
 	if (!ret)
 		ret = map_control(s);
+	if (ret)
+		return ret;
+	/* Checked and used as one copy: others may write the file. */
+	shelf_copy(&control, s->control, sizeof(control));
+	ret = shelf_check_control(&control);
 	if (!ret)
-		ret = shelf_check_control(s->control);
-	if (!ret)
-		ret = check_file(s, SHELF_MMAP_ARENA + s->control->arena_bytes);
-	return ret ? ret : map_arena(s);
+		ret = check_file(s, SHELF_MMAP_ARENA + control.arena_bytes);
+	return ret ? ret : map_arena(s, &control);
 }
 
 static bool name_valid(const char *name)
@@ -163,7 +168,7 @@ static int open_device(struct shelf *s, const char *name)
 		if (!ret && shelf_check_control(s->control))
 			return shelf_check_control(s->control);
 		if (!ret)
-			ret = map_arena(s);
+			ret = map_arena(s, s->control);
 	}
 	if (!ret && s->arena)
 		return 0;

@@ -75,8 +75,20 @@ struct get_arg {
 /* What concerns the arena alone does not leave it, as in the ioctl's answer. */
 static always_inline void strip(struct shelf_product *p)
 {
+	/* Only a file that no writer of ours made says more. */
+	if (p->attrs_len > SHELF_ATTRS_MAX)
+		p->attrs_len = SHELF_ATTRS_MAX;
 	p->attrs_ref = 0;
 	p->next = 0;
+}
+
+/* Where a damaged file has fewer bytes than it says, the rest is zeros. */
+static always_inline void copy_attrs(const struct shelf_view *v, struct get_arg *g)
+{
+	__u32 done = shelf_view_attrs(v, g->product, g->attrs, g->room);
+
+	while (done < g->product->attrs_len && done < g->room && done < SHELF_ATTRS_MAX)
+		((__u8 *)g->attrs)[done++] = 0;
 }
 
 static always_inline long get_once(const struct shelf_view *v, void *arg)
@@ -88,7 +100,7 @@ static always_inline long get_once(const struct shelf_view *v, void *arg)
 		return 0;
 	shelf_copy(g->product, p, sizeof(*p));
 	if (g->room)
-		shelf_view_attrs(v, g->product, g->attrs, g->room);
+		copy_attrs(v, g);
 	strip(g->product);
 	return 1;
 }
@@ -357,6 +369,9 @@ long shelf_catalog_next(const struct shelf *s, struct shelf_cursor *cursor,
 	if (n < 0)
 		return n;
 	cursor->total = m.total;
+	/* Only a damaged file goes backwards; to follow it might never end. */
+	if (n && cursor->started && ids[0] <= cursor->after)
+		return -EINVAL;
 	cursor->done = !m.more || !n;
 	cursor->started = true;
 	if (n)

@@ -66,7 +66,7 @@ typedef unsigned int gfp_t;
 #define GFP_KERNEL_ACCOUNT	0U
 #define __GFP_ZERO		1U
 #define __GFP_NOWARN		0U
-#define __GFP_NORETRY		0U
+#define __GFP_RETRY_MAYFAIL	0U
 
 /*
  * Tests make the n-th allocation fail: shim_fail_in counts down, 0 is off. It
