@@ -194,7 +194,8 @@ static int map_arena(struct shelf *s, struct vm_area_struct *vma)
 	/*
 	 * WIPEONFORK: a child faults for itself. fork() of 6.12 copies huge
 	 * entries that it has looked at without a lock, so the zap of a hole
-	 * that is gone could miss the child's copy.
+	 * that is gone could miss the child's copy. (Who undoes it with
+	 * MADV_KEEPONFORK may see zeros where others see data: his own loss.)
 	 */
 	vm_flags_set(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP |
 			  VM_WIPEONFORK);

@@ -337,7 +337,8 @@ static int touch_all(void *arena)
 
 /*
  * A child faults for itself: had fork() copied entries of a hole, one copied
- * while the hole was filled could stay. Seen to fail without VM_WIPEONFORK.
+ * while the hole was filled could stay. Seen to fail on 6.12, whose fork()
+ * copies huge entries, without VM_WIPEONFORK.
  */
 TEST_F(hole, is_not_inherited)
 {

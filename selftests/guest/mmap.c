@@ -4,6 +4,9 @@
  * gets a byte to write or to execute, nor a page beyond the reservation, nor a
  * mapping that 2 MiB entries don't fit. P2: whatever they were asked, what is
  * still mapped reads without a signal.
+ *
+ * Seen to fail with VM_MAYWRITE not cleared in shelf_mmap(), and with either
+ * test of alignment left out, arena_may_split()'s and arena_mremap()'s.
  */
 #include <errno.h>
 #include <fcntl.h>
