@@ -63,7 +63,8 @@ $(O)/torture/torture: selftests/torture/torture.c tools FORCE
 
 # Guest tests are kselftest programs; the harness is the kernel's own.
 KSELFTEST := $(O)/kernel/tools/testing/selftests
-GUEST_SRC := $(filter-out %/common.c,$(wildcard selftests/guest/*.c))
+GUEST_SRC := $(wildcard selftests/guest/*.c)
+GUEST_LIB := $(wildcard selftests/guest/lib/*.c)
 GUEST := $(GUEST_SRC:selftests/guest/%.c=$(O)/guest/%)
 
 $(O)/kernel/.stamp:
@@ -71,10 +72,10 @@ $(O)/kernel/.stamp:
 	@tools/kernel-files $(O)/kernel
 	@touch $@
 
-$(O)/guest/%: selftests/guest/%.c $(wildcard selftests/guest/*.h) selftests/guest/common.c $(O)/kernel/.stamp tools FORCE
+$(O)/guest/%: selftests/guest/%.c $(wildcard selftests/guest/lib/*) $(O)/kernel/.stamp tools FORCE
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS) -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -I$(KSELFTEST) \
-		$$(pkg-config --cflags libnl-genl-3.0) -o $@ $< selftests/guest/common.c \
+		-o $@ $< $(GUEST_LIB) \
 		$(O)/tools/libshelf.a $(LIBS)
 
 guest-tests: $(GUEST) $(O)/torture/torture

@@ -11,7 +11,8 @@
  */
 #include <sys/mount.h>
 
-#include "nl.h"
+#include "lib/dev.h"
+#include "lib/nl.h"
 
 #include <kselftest_harness.h>
 

@@ -12,7 +12,8 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "nl.h"
+#include "lib/dev.h"
+#include "lib/nl.h"
 
 #include <kselftest_harness.h>
 

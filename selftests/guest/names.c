@@ -7,7 +7,8 @@
  * Seen to fail: with what follows a NUL in NAME ignored (an embedded NUL), with
  * shelf_name_valid() always true (., .., -x, a/b and the like).
  */
-#include "nl.h"
+#include "lib/dev.h"
+#include "lib/nl.h"
 
 #include <kselftest_harness.h>
 

@@ -11,7 +11,10 @@
  * of them); with what follows a NUL in NAME ignored (bad_messages destroys the
  * shelf); with a batch found by its cookie alone (cookies).
  */
-#include "nl.h"
+#include <sys/socket.h>
+
+#include "lib/dev.h"
+#include "lib/nl.h"
 
 #include <kselftest_harness.h>
 

@@ -20,7 +20,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "nl.h"
+#include "lib/dev.h"
+#include "lib/nl.h"
 
 #include <kselftest_harness.h>
 

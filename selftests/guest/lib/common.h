@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "../../tools/lib/shelf.h"
+#include "../../../tools/lib/shelf.h"
 
 /* The harness is not clean of these. */
 #pragma GCC diagnostic ignored "-Wsign-compare"

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * The family spoken by hand, for tests that must be able to say what no
+ * library would.
+ *
+ * Nothing of libshelf is used, so that it can't hide a fault of the module.
+ */
+#ifndef GUEST_NL_H
+#define GUEST_NL_H
+
+#include <errno.h>
+#include <linux/genetlink.h>
+#include <linux/netlink.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common.h"
+
+#define NL_WAIT_S	20		/* a worker under emulation is slow */
+#define NL_NO_ANSWER	ETIMEDOUT
+#define NL_BYTES	(192U << 10)
+
+/* @family: 0 if it isn't there; @events: number of the multicast group */
+struct nl {
+	int fd;
+	__u32 port;
+	__u32 seq;
+	__u16 family;
+	__u32 events;
+};
+struct msg {
+	union {
+		struct nlmsghdr head;
+		__u8 bytes[NL_BYTES];
+	};
+};
+
+/**
+ * struct answer - what came back
+ * @error: errno, positive; 0: acknowledged
+ * @message: the kernel's words: of an extack, or of a commit's result
+ * @has_op, @op: the extack's cookie: index of the operation at fault
+ * @cmd: of the last message of the family
+ * @messages: how many of them
+ * @value: its numbers, by SHELF_A_*; @name: its NAME
+ */
+struct answer {
+	int error;
+	bool acked;
+	char message[200];
+	bool has_op;
+	__u64 op;
+	int cmd;
+	int messages;
+	__u64 value[SHELF_A_MAX + 1];
+	bool has[SHELF_A_MAX + 1];
+	char name[SHELF_NAME_MAX + 1];
+};
+
+/*
+ * Putting a message together
+ * ==========================
+ */
+void msg_start(struct msg *m, const struct nl *nl, __u8 cmd);
+struct genlmsghdr *msg_genl(struct msg *m);
+
+/* Zeroes what pads, so that a test sends the same bytes each time. */
+void msg_raw(struct msg *m, const void *data, size_t len);
+
+/* The attribute, and padding behind it. */
+void msg_attr(struct msg *m, int type, const void *data, size_t len);
+void msg_u64(struct msg *m, int type, __u64 value);
+void msg_string(struct msg *m, int type, const char *s);
+
+/* Returns where the nest is, for msg_nest_end(). */
+size_t msg_nest(struct msg *m, int type);
+void msg_nest_end(struct msg *m, size_t at);
+
+/*
+ * Sending and receiving
+ * =====================
+ */
+int nl_send(struct nl *nl, struct msg *m);
+
+/* Takes one datagram. False: none came in time. @seq 0: of any request. */
+bool nl_receive(struct nl *nl, __u32 seq, struct answer *a);
+
+/* Sends and waits for the acknowledgment. Returns a->error. */
+int nl_talk(struct nl *nl, struct msg *m, struct answer *a);
+void nl_set_wait(struct nl *nl, int milliseconds);
+
+/* Returns 0 or the errno of the refusal: ENOENT, no such family here. */
+int nl_find_family(struct nl *nl);
+
+/* A socket without the family. Returns 0 or errno. */
+int nl_socket(struct nl *nl);
+int nl_open(struct nl *nl);
+void nl_close(struct nl *nl);
+int nl_join_events(struct nl *nl);
+
+/*
+ * Shelves and batches; all return 0 or an errno
+ * =============================================
+ */
+int nl_create(struct nl *nl, const char *name, __u64 max_bytes,
+	      __u64 batch_bytes, __u32 quarantine_ms);
+int nl_destroy(struct nl *nl, const char *name);
+int nl_begin(struct nl *nl, const char *name, __u64 *cookie);
+void ops_start(struct msg *m, const struct nl *nl, __u64 cookie);
+void op_product(struct msg *m, int kind, __s64 id, __s64 price);
+
+/* A put with @len attribute bytes that follow from the id. */
+void op_put_attrs(struct msg *m, __s64 id, size_t len);
+void op_members(struct msg *m, int kind, __s64 catalog,
+		__s64 first, size_t count);
+
+/* One put in a message of its own. */
+int nl_put(struct nl *nl, __u64 cookie, __s64 id, __s64 price);
+
+/* @expect: NULL for none */
+int nl_send_commit(struct nl *nl, __u64 cookie, const __u64 *expect);
+int nl_commit(struct nl *nl, __u64 cookie, const __u64 *expect,
+	      struct answer *a);
+int nl_abort(struct nl *nl, __u64 cookie, struct answer *a);
+
+/* A whole batch of one put. Returns the generation, 0 on failure. */
+__u64 nl_commit_one(struct nl *nl, const char *name, __s64 id,
+		    __s64 price);
+
+#endif /* GUEST_NL_H */
