@@ -12,7 +12,7 @@
 #include <sys/mount.h>
 
 #include "lib/dev.h"
-#include "lib/nl.h"
+#include "lib/wire.h"
 
 #include <kselftest_harness.h>
 
@@ -24,26 +24,26 @@ static struct msg msg;		/* too large for a stack */
 
 FIXTURE(shelf)
 {
-	struct nl nl;
+	struct wire nl;
 	int fd;
 };
 
 FIXTURE_SETUP(shelf)
 {
-	ASSERT_EQ(0, nl_open(&self->nl));
-	nl_destroy(&self->nl, NAME);	/* a failed run's */
-	ASSERT_EQ(0, nl_create(&self->nl, NAME, 8 << 20, 0, 0));
+	ASSERT_EQ(0, wire_open(&self->nl));
+	wire_destroy(&self->nl, NAME);	/* a failed run's */
+	ASSERT_EQ(0, wire_create(&self->nl, NAME, 8 << 20, 0, 0));
 	self->fd = dev_open(NAME, O_RDONLY);
 	ASSERT_LE(0, self->fd);
 }
 
 FIXTURE_TEARDOWN(shelf)
 {
-	int ret = nl_destroy(&self->nl, NAME);
+	int ret = wire_destroy(&self->nl, NAME);
 
 	EXPECT_TRUE(ret == 0 || ret == ENOENT);
 	close(self->fd);
-	nl_close(&self->nl);
+	wire_close(&self->nl);
 }
 
 /* Mapped readers and kernel readers both. */
@@ -55,7 +55,7 @@ TEST_F_TIMEOUT(shelf, answer_follows_publish, 120)
 
 	ASSERT_NE(MAP_FAILED, (void *)control);
 	for (i = 0; i < 200; i++) {
-		answered = nl_commit_one(&self->nl, NAME, i, i);
+		answered = wire_commit_one(&self->nl, NAME, i, i);
 		mapped = __atomic_load_n(&control->current_word,
 					 __ATOMIC_RELAXED) >> SHELF_ROOT_BITS;
 		EXPECT_EQ(i + 2, answered);
@@ -70,45 +70,45 @@ TEST_F_TIMEOUT(shelf, answer_follows_publish, 120)
  * Events
  * ======
  */
-static bool event_is(struct nl *nl, struct answer *a, int cmd)
+static bool event_is(struct wire *nl, struct answer *a, int cmd)
 {
 	memset(a, 0, sizeof(*a));
-	return nl_receive(nl, 0, a) && a->messages == 1 && a->cmd == cmd &&
+	return wire_receive(nl, 0, a) && a->messages == 1 && a->cmd == cmd &&
 	       !strcmp(a->name, NAME);
 }
 
 /* One put, one delete of what isn't there, 20 members of which 1 is. */
-static int commit_three(struct nl *nl, struct answer *a)
+static int commit_three(struct wire *nl, struct answer *a)
 {
 	__u64 cookie;
-	int ret = nl_begin(nl, NAME, &cookie);
+	int ret = wire_begin(nl, NAME, &cookie);
 
 	ops_start(&msg, nl, cookie);
 	op_product(&msg, SHELF_OP_PUT, 7, 70);
 	op_product(&msg, SHELF_OP_DELETE, 8, 0);
 	op_members(&msg, SHELF_OP_CATALOG_ADD, 1, 1, 20);
-	return ret ?: nl_talk(nl, &msg, a) ?: nl_commit(nl, cookie, NULL, a);
+	return ret ?: wire_talk(nl, &msg, a) ?: wire_commit(nl, cookie, NULL, a);
 }
 
 TEST_F(shelf, events)
 {
 	struct answer a, event;
-	struct nl ear;
+	struct wire ear;
 
-	ASSERT_EQ(0, nl_open(&ear));
+	ASSERT_EQ(0, wire_open(&ear));
 	ASSERT_NE(0, ear.events);
-	ASSERT_EQ(0, nl_join_events(&ear));
+	ASSERT_EQ(0, wire_join_events(&ear));
 	EXPECT_EQ(0, commit_three(&self->nl, &a));
 	EXPECT_TRUE(event_is(&ear, &event, SHELF_CMD_COMMITTED));
 	EXPECT_EQ(2, event.value[SHELF_A_GENERATION]);
 	EXPECT_EQ(3, event.value[SHELF_A_OPS]);
 	EXPECT_EQ(1, event.value[SHELF_A_ABSENT]);
 	EXPECT_EQ(a.value[SHELF_A_PAGES], event.value[SHELF_A_PAGES]);
-	EXPECT_EQ(0, nl_destroy(&self->nl, NAME));
+	EXPECT_EQ(0, wire_destroy(&self->nl, NAME));
 	EXPECT_TRUE(event_is(&ear, &event, SHELF_CMD_DESTROYED));
-	EXPECT_EQ(0, nl_create(&self->nl, NAME, 8 << 20, 0, 0));
+	EXPECT_EQ(0, wire_create(&self->nl, NAME, 8 << 20, 0, 0));
 	EXPECT_TRUE(event_is(&ear, &event, SHELF_CMD_CREATED));
-	nl_close(&ear);
+	wire_close(&ear);
 }
 
 /* Nothing is said of what didn't happen. */
@@ -116,19 +116,19 @@ TEST_F(shelf, no_events)
 {
 	__u64 cookie, wrong = 99;
 	struct answer a;
-	struct nl ear;
+	struct wire ear;
 
-	ASSERT_EQ(0, nl_open(&ear));
-	ASSERT_EQ(0, nl_join_events(&ear));
-	EXPECT_EQ(EEXIST, nl_create(&self->nl, NAME, 8 << 20, 0, 0));
-	EXPECT_EQ(ENOENT, nl_destroy(&self->nl, "guest-none"));
-	ASSERT_EQ(0, nl_begin(&self->nl, NAME, &cookie));
-	EXPECT_EQ(ESTALE, nl_commit(&self->nl, cookie, &wrong, &a));
-	ASSERT_EQ(0, nl_begin(&self->nl, NAME, &cookie));
-	EXPECT_EQ(0, nl_abort(&self->nl, cookie, &a));
-	nl_set_wait(&ear, 300);
-	EXPECT_FALSE(nl_receive(&ear, 0, &a));
-	nl_close(&ear);
+	ASSERT_EQ(0, wire_open(&ear));
+	ASSERT_EQ(0, wire_join_events(&ear));
+	EXPECT_EQ(EEXIST, wire_create(&self->nl, NAME, 8 << 20, 0, 0));
+	EXPECT_EQ(ENOENT, wire_destroy(&self->nl, "guest-none"));
+	ASSERT_EQ(0, wire_begin(&self->nl, NAME, &cookie));
+	EXPECT_EQ(ESTALE, wire_commit(&self->nl, cookie, &wrong, &a));
+	ASSERT_EQ(0, wire_begin(&self->nl, NAME, &cookie));
+	EXPECT_EQ(0, wire_abort(&self->nl, cookie, &a));
+	wire_set_wait(&ear, 300);
+	EXPECT_FALSE(wire_receive(&ear, 0, &a));
+	wire_close(&ear);
 }
 
 /*
@@ -173,8 +173,8 @@ TEST_F_TIMEOUT(shelf, tracepoint, 60)
 	EXPECT_EQ(2, generation);
 	EXPECT_EQ(3, ops);
 	EXPECT_EQ(0, error);
-	ASSERT_EQ(0, nl_begin(&self->nl, NAME, &cookie));
-	ASSERT_EQ(ESTALE, nl_commit(&self->nl, cookie, &wrong, &a));
+	ASSERT_EQ(0, wire_begin(&self->nl, NAME, &cookie));
+	ASSERT_EQ(ESTALE, wire_commit(&self->nl, cookie, &wrong, &a));
 	EXPECT_TRUE(trace_last(&generation, &ops, &error));
 	EXPECT_EQ(-ESTALE, error);
 	EXPECT_LE(0, write_file(EVENT, "0"));
@@ -214,25 +214,25 @@ TEST_F(shelf, counts_failures)
 {
 	__u64 cookie, wrong = 99;
 	struct answer a;
-	struct nl other;
+	struct wire other;
 
-	ASSERT_EQ(0, nl_begin(&self->nl, NAME, &cookie));
-	EXPECT_EQ(ESTALE, nl_commit(&self->nl, cookie, &wrong, &a));
+	ASSERT_EQ(0, wire_begin(&self->nl, NAME, &cookie));
+	EXPECT_EQ(ESTALE, wire_commit(&self->nl, cookie, &wrong, &a));
 	EXPECT_EQ(1, value("refused_batches"));
-	ASSERT_EQ(0, nl_begin(&self->nl, NAME, &cookie));
+	ASSERT_EQ(0, wire_begin(&self->nl, NAME, &cookie));
 	ops_start(&msg, &self->nl, cookie);
 	op_product(&msg, 77, 1, 1);
-	EXPECT_EQ(ERANGE, nl_talk(&self->nl, &msg, &a));
-	EXPECT_EQ(ECANCELED, nl_commit(&self->nl, cookie, NULL, &a));
+	EXPECT_EQ(ERANGE, wire_talk(&self->nl, &msg, &a));
+	EXPECT_EQ(ECANCELED, wire_commit(&self->nl, cookie, NULL, &a));
 	EXPECT_EQ(2, value("refused_batches"));
-	EXPECT_EQ(ENOENT, nl_commit(&self->nl, cookie, NULL, &a));
+	EXPECT_EQ(ENOENT, wire_commit(&self->nl, cookie, NULL, &a));
 	EXPECT_EQ(2, value("refused_batches"));
-	ASSERT_EQ(0, nl_begin(&self->nl, NAME, &cookie));
-	EXPECT_EQ(0, nl_abort(&self->nl, cookie, &a));
+	ASSERT_EQ(0, wire_begin(&self->nl, NAME, &cookie));
+	EXPECT_EQ(0, wire_abort(&self->nl, cookie, &a));
 	EXPECT_EQ(1, value("aborted_batches"));
-	ASSERT_EQ(0, nl_open(&other));
-	ASSERT_EQ(0, nl_begin(&other, NAME, &cookie) ?: nl_begin(&other, NAME, &cookie));
-	nl_close(&other);
+	ASSERT_EQ(0, wire_open(&other));
+	ASSERT_EQ(0, wire_begin(&other, NAME, &cookie) ?: wire_begin(&other, NAME, &cookie));
+	wire_close(&other);
 	EXPECT_EQ(3, value("aborted_batches"));
 	EXPECT_EQ(0, value("commits"));
 	EXPECT_EQ(1, value("generation"));

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 
 #include "lib/dev.h"
-#include "lib/nl.h"
+#include "lib/wire.h"
 
 #include <kselftest_harness.h>
 
@@ -25,7 +25,7 @@ static struct msg msg;		/* too large for a stack */
 
 FIXTURE(shelf)
 {
-	struct nl nl;
+	struct wire nl;
 	int fd;
 	int refs;	/* to the module, before the shelf was made */
 };
@@ -41,10 +41,10 @@ static int module_refs_await(int wanted)
 
 FIXTURE_SETUP(shelf)
 {
-	ASSERT_EQ(0, nl_open(&self->nl));
-	nl_destroy(&self->nl, NAME);	/* a failed run's */
+	ASSERT_EQ(0, wire_open(&self->nl));
+	wire_destroy(&self->nl, NAME);	/* a failed run's */
 	self->refs = module_refs();
-	ASSERT_EQ(0, nl_create(&self->nl, NAME, 4 << 20, 16 << 20, 0));
+	ASSERT_EQ(0, wire_create(&self->nl, NAME, 4 << 20, 16 << 20, 0));
 	self->fd = dev_open(NAME, O_RDONLY);
 	ASSERT_LE(0, self->fd);
 }
@@ -52,21 +52,21 @@ FIXTURE_SETUP(shelf)
 /* Whatever the test did, nothing of its shelf may hold the module after. */
 FIXTURE_TEARDOWN(shelf)
 {
-	int ret = nl_destroy(&self->nl, NAME);
+	int ret = wire_destroy(&self->nl, NAME);
 
 	EXPECT_TRUE(ret == 0 || ret == ENOENT);
 	close(self->fd);
 	EXPECT_EQ(self->refs, module_refs_await(self->refs));
-	nl_close(&self->nl);
+	wire_close(&self->nl);
 }
 
-static int put_attrs(struct nl *nl, __u64 cookie, __s64 id, size_t len)
+static int put_attrs(struct wire *nl, __u64 cookie, __s64 id, size_t len)
 {
 	struct answer a;
 
 	ops_start(&msg, nl, cookie);
 	op_put_attrs(&msg, id, len);
-	return nl_talk(nl, &msg, &a);
+	return wire_talk(nl, &msg, &a);
 }
 
 /*
@@ -76,24 +76,24 @@ static int put_attrs(struct nl *nl, __u64 cookie, __s64 id, size_t len)
 TEST_F(shelf, independent)
 {
 	struct answer a;
-	struct nl other;
+	struct wire other;
 	__u64 one, two, three;
 
-	ASSERT_EQ(0, nl_open(&other));
-	ASSERT_EQ(0, nl_begin(&self->nl, NAME, &one));
-	ASSERT_EQ(0, nl_begin(&self->nl, NAME, &two));
-	ASSERT_EQ(0, nl_begin(&other, NAME, &three));
+	ASSERT_EQ(0, wire_open(&other));
+	ASSERT_EQ(0, wire_begin(&self->nl, NAME, &one));
+	ASSERT_EQ(0, wire_begin(&self->nl, NAME, &two));
+	ASSERT_EQ(0, wire_begin(&other, NAME, &three));
 	EXPECT_NE(one, two);
-	EXPECT_EQ(0, nl_put(&self->nl, one, 1, 10) ?: nl_put(&self->nl, two, 2, 20) ?:
-		     nl_put(&other, three, 3, 30) ?: nl_put(&self->nl, one, 4, 40));
+	EXPECT_EQ(0, wire_put(&self->nl, one, 1, 10) ?: wire_put(&self->nl, two, 2, 20) ?:
+		     wire_put(&other, three, 3, 30) ?: wire_put(&self->nl, one, 4, 40));
 	EXPECT_EQ(0, dev_count(self->fd, 1, 4)) TH_LOG("staged, yet visible");
-	EXPECT_EQ(0, nl_commit(&self->nl, two, NULL, &a));
+	EXPECT_EQ(0, wire_commit(&self->nl, two, NULL, &a));
 	EXPECT_EQ(1, dev_count(self->fd, 1, 4));
 	EXPECT_EQ(20, dev_price(self->fd, 2));
-	EXPECT_EQ(0, nl_commit(&other, three, NULL, &a));
+	EXPECT_EQ(0, wire_commit(&other, three, NULL, &a));
 	EXPECT_EQ(2, dev_count(self->fd, 1, 4));
-	nl_close(&other);	/* is nothing to the first socket's batch */
-	EXPECT_EQ(0, nl_commit(&self->nl, one, NULL, &a));
+	wire_close(&other);	/* is nothing to the first socket's batch */
+	EXPECT_EQ(0, wire_commit(&self->nl, one, NULL, &a));
 	EXPECT_EQ(2, a.value[SHELF_A_OPS]);
 	EXPECT_EQ(4, dev_count(self->fd, 1, 4));
 	EXPECT_EQ(4, dev_generation(self->fd));
@@ -107,16 +107,16 @@ TEST_F(shelf, pipelined)
 	int i;
 
 	for (i = 0; i < 8; i++) {
-		ASSERT_EQ(0, nl_begin(&self->nl, NAME, &cookie[i]));
-		ASSERT_EQ(0, nl_put(&self->nl, cookie[i], 1, i));
+		ASSERT_EQ(0, wire_begin(&self->nl, NAME, &cookie[i]));
+		ASSERT_EQ(0, wire_put(&self->nl, cookie[i], 1, i));
 	}
 	for (i = 0; i < 8; i++) {
-		ASSERT_EQ(0, nl_send_commit(&self->nl, cookie[i], NULL));
+		ASSERT_EQ(0, wire_send_commit(&self->nl, cookie[i], NULL));
 	}
 	for (i = 0; i < 8; i++) {
 		memset(&a, 0, sizeof(a));
 		while (a.cmd != SHELF_CMD_BATCH_RESULT || a.value[SHELF_A_COOKIE] != cookie[i]) {
-			ASSERT_TRUE(nl_receive(&self->nl, 0, &a));
+			ASSERT_TRUE(wire_receive(&self->nl, 0, &a));
 		}
 		EXPECT_EQ(i + 2, a.value[SHELF_A_GENERATION]);
 	}
@@ -131,15 +131,15 @@ struct race {
 
 static void race(struct race *r, int racer, int fd)
 {
-	struct nl nl;
+	struct wire nl;
 	int i;
 
-	if (nl_open(&nl))
+	if (wire_open(&nl))
 		_exit(1);
 	for (i = 0; i < RACES; i++) {
 		__s64 id = racer * 1000 + i;
 
-		r->generation[racer][i] = nl_commit_one(&nl, NAME, id, i);
+		r->generation[racer][i] = wire_commit_one(&nl, NAME, id, i);
 		/* P5: in every snapshot from now on. */
 		if (!r->generation[racer][i] || dev_price(fd, id) != i ||
 		    dev_generation(fd) < r->generation[racer][i])
@@ -187,7 +187,7 @@ TEST_F_TIMEOUT(shelf, two_writers, 120)
 }
 
 /* By another process on the same socket, which asks for no acknowledgments. */
-static void put_many(struct nl *nl, __u64 cookie, int round)
+static void put_many(struct wire *nl, __u64 cookie, int round)
 {
 	int i;
 
@@ -196,7 +196,7 @@ static void put_many(struct nl *nl, __u64 cookie, int round)
 		ops_start(&msg, nl, cookie);
 		msg.head.nlmsg_flags = NLM_F_REQUEST;
 		op_product(&msg, SHELF_OP_PUT, round * 100 + i, round);
-		nl_send(nl, &msg);
+		wire_send(nl, &msg);
 	}
 	_exit(0);
 }
@@ -210,17 +210,17 @@ TEST_F_TIMEOUT(shelf, ops_beside_commit, 60)
 	pid_t pid;
 
 	for (round = 0; round < 20; round++) {
-		ASSERT_EQ(0, nl_begin(&self->nl, NAME, &cookie));
+		ASSERT_EQ(0, wire_begin(&self->nl, NAME, &cookie));
 		pid = fork();
 		if (!pid)
 			put_many(&self->nl, cookie, round);
 		usleep((useconds_t)round * 200);
-		EXPECT_EQ(0, nl_commit(&self->nl, cookie, NULL, &a));
+		EXPECT_EQ(0, wire_commit(&self->nl, cookie, NULL, &a));
 		ASSERT_EQ(pid, waitpid(pid, NULL, 0));
 		EXPECT_EQ(a.value[SHELF_A_OPS],
 			  dev_count(self->fd, round * 100, 50));
-		nl_close(&self->nl);	/* and the refusals with it */
-		ASSERT_EQ(0, nl_open(&self->nl));
+		wire_close(&self->nl);	/* and the refusals with it */
+		ASSERT_EQ(0, wire_open(&self->nl));
 	}
 	EXPECT_EQ(21, dev_generation(self->fd));
 }
@@ -229,18 +229,18 @@ TEST_F(shelf, too_many)
 {
 	__u64 cookie[64], more;
 	struct answer a;
-	struct nl other;
+	struct wire other;
 	int i;
 
 	for (i = 0; i < 64; i++) {
-		ASSERT_EQ(0, nl_begin(&self->nl, NAME, &cookie[i]));
+		ASSERT_EQ(0, wire_begin(&self->nl, NAME, &cookie[i]));
 	}
-	EXPECT_EQ(EMFILE, nl_begin(&self->nl, NAME, &more));
-	ASSERT_EQ(0, nl_open(&other));
-	EXPECT_EQ(0, nl_begin(&other, NAME, &more));
-	nl_close(&other);
-	EXPECT_EQ(0, nl_abort(&self->nl, cookie[30], &a));
-	EXPECT_EQ(0, nl_begin(&self->nl, NAME, &more));
+	EXPECT_EQ(EMFILE, wire_begin(&self->nl, NAME, &more));
+	ASSERT_EQ(0, wire_open(&other));
+	EXPECT_EQ(0, wire_begin(&other, NAME, &more));
+	wire_close(&other);
+	EXPECT_EQ(0, wire_abort(&self->nl, cookie[30], &a));
+	EXPECT_EQ(0, wire_begin(&self->nl, NAME, &more));
 }
 
 /*
@@ -253,16 +253,16 @@ TEST_F(shelf, expect)
 	struct state before, now;
 	struct answer a;
 
-	ASSERT_EQ(0, nl_begin(&self->nl, NAME, &cookie));
-	ASSERT_EQ(0, nl_put(&self->nl, cookie, 1, 1));
-	EXPECT_EQ(0, nl_commit(&self->nl, cookie, &expect, &a));
+	ASSERT_EQ(0, wire_begin(&self->nl, NAME, &cookie));
+	ASSERT_EQ(0, wire_put(&self->nl, cookie, 1, 1));
+	EXPECT_EQ(0, wire_commit(&self->nl, cookie, &expect, &a));
 	EXPECT_EQ(expect + 1, a.value[SHELF_A_GENERATION]);
 	before = state_of(self->fd);
-	ASSERT_EQ(0, nl_begin(&self->nl, NAME, &cookie));
-	ASSERT_EQ(0, nl_put(&self->nl, cookie, 1, 2));
-	EXPECT_EQ(ESTALE, nl_commit(&self->nl, cookie, &expect, &a));
+	ASSERT_EQ(0, wire_begin(&self->nl, NAME, &cookie));
+	ASSERT_EQ(0, wire_put(&self->nl, cookie, 1, 2));
+	EXPECT_EQ(ESTALE, wire_commit(&self->nl, cookie, &expect, &a));
 	EXPECT_NE('\0', a.message[0]);
-	EXPECT_EQ(ENOENT, nl_commit(&self->nl, cookie, NULL, &a));
+	EXPECT_EQ(ENOENT, wire_commit(&self->nl, cookie, NULL, &a));
 	now = state_of(self->fd);
 	EXPECT_TRUE(state_same(&before, &now));
 }
@@ -272,20 +272,20 @@ TEST_F(shelf, over_the_limit)
 	struct answer a;
 	__u64 cookie;
 
-	nl_close(&self->nl);
-	ASSERT_EQ(0, nl_open(&self->nl));
-	ASSERT_EQ(0, nl_destroy(&self->nl, NAME));
-	ASSERT_EQ(0, nl_create(&self->nl, NAME, 4 << 20, 64 << 10, 0));
-	ASSERT_EQ(0, nl_begin(&self->nl, NAME, &cookie));
+	wire_close(&self->nl);
+	ASSERT_EQ(0, wire_open(&self->nl));
+	ASSERT_EQ(0, wire_destroy(&self->nl, NAME));
+	ASSERT_EQ(0, wire_create(&self->nl, NAME, 4 << 20, 64 << 10, 0));
+	ASSERT_EQ(0, wire_begin(&self->nl, NAME, &cookie));
 	EXPECT_EQ(0, put_attrs(&self->nl, cookie, 1, 40000));
 	EXPECT_EQ(EDQUOT, put_attrs(&self->nl, cookie, 2, 40000));
-	EXPECT_EQ(ECANCELED, nl_put(&self->nl, cookie, 3, 1));
-	EXPECT_EQ(ECANCELED, nl_commit(&self->nl, cookie, NULL, &a));
+	EXPECT_EQ(ECANCELED, wire_put(&self->nl, cookie, 3, 1));
+	EXPECT_EQ(ECANCELED, wire_commit(&self->nl, cookie, NULL, &a));
 	EXPECT_TRUE(a.has_op && a.op == 1);
 	EXPECT_NE('\0', a.message[0]);
 	EXPECT_EQ(1, sysfs_value(NAME, "generation"));
 	EXPECT_EQ(0, sysfs_value(NAME, "products"));
-	EXPECT_EQ(2, nl_commit_one(&self->nl, NAME, 1, 1));
+	EXPECT_EQ(2, wire_commit_one(&self->nl, NAME, 1, 1));
 }
 
 TEST_F(shelf, absent_product)
@@ -294,30 +294,30 @@ TEST_F(shelf, absent_product)
 	struct answer a;
 	__u64 cookie;
 
-	ASSERT_EQ(2, nl_commit_one(&self->nl, NAME, 1, 1));
+	ASSERT_EQ(2, wire_commit_one(&self->nl, NAME, 1, 1));
 	before = state_of(self->fd);
-	ASSERT_EQ(0, nl_begin(&self->nl, NAME, &cookie));
+	ASSERT_EQ(0, wire_begin(&self->nl, NAME, &cookie));
 	ops_start(&msg, &self->nl, cookie);
 	op_product(&msg, SHELF_OP_PUT, 1, 100);
 	op_members(&msg, SHELF_OP_CATALOG_ADD, 1, 1, 100);
 	op_product(&msg, SHELF_OP_PATCH, 2, 200);
 	op_product(&msg, SHELF_OP_PUT, 2, 300);
-	ASSERT_EQ(0, nl_talk(&self->nl, &msg, &a));
-	EXPECT_EQ(ENOENT, nl_commit(&self->nl, cookie, NULL, &a));
+	ASSERT_EQ(0, wire_talk(&self->nl, &msg, &a));
+	EXPECT_EQ(ENOENT, wire_commit(&self->nl, cookie, NULL, &a));
 	EXPECT_TRUE(a.has[SHELF_A_OP_INDEX]);
 	EXPECT_EQ(2, a.value[SHELF_A_OP_INDEX]);
 	EXPECT_NE('\0', a.message[0]);
 	now = state_of(self->fd);
 	EXPECT_TRUE(state_same(&before, &now));
-	EXPECT_EQ(3, nl_commit_one(&self->nl, NAME, 2, 1));
+	EXPECT_EQ(3, wire_commit_one(&self->nl, NAME, 2, 1));
 }
 
 /* 100 products of 100 to 10,000 bytes, some catalogs: about 600 KB. */
-static int fill(struct nl *nl)
+static int fill(struct wire *nl)
 {
 	struct answer a;
 	__u64 cookie;
-	int ret = nl_begin(nl, NAME, &cookie);
+	int ret = wire_begin(nl, NAME, &cookie);
 	__s64 id;
 
 	for (id = 1; !ret && id <= 100; id++)
@@ -326,14 +326,14 @@ static int fill(struct nl *nl)
 	op_members(&msg, SHELF_OP_CATALOG_ADD, 1, 1, 3);
 	op_members(&msg, SHELF_OP_CATALOG_ADD, 2, 1, 300);
 	op_members(&msg, SHELF_OP_CATALOG_ADD, 3, 1, 5000);
-	return ret ?: nl_talk(nl, &msg, &a) ?: nl_commit(nl, cookie, NULL, &a);
+	return ret ?: wire_talk(nl, &msg, &a) ?: wire_commit(nl, cookie, NULL, &a);
 }
 
 /* Touches all there is before it asks for more than there can be. */
-static int overfill(struct nl *nl, struct answer *a)
+static int overfill(struct wire *nl, struct answer *a)
 {
 	__u64 cookie;
-	int ret = nl_begin(nl, NAME, &cookie);
+	int ret = wire_begin(nl, NAME, &cookie);
 	__s64 id;
 
 	ops_start(&msg, nl, cookie);
@@ -343,10 +343,10 @@ static int overfill(struct nl *nl, struct answer *a)
 	op_members(&msg, SHELF_OP_CATALOG_REMOVE, 1, 1, 3);
 	op_members(&msg, SHELF_OP_CATALOG_ADD, 2, 1000, 3000);
 	op_members(&msg, SHELF_OP_CATALOG_REMOVE, 3, 2000, 1000);
-	ret = ret ?: nl_talk(nl, &msg, a);
+	ret = ret ?: wire_talk(nl, &msg, a);
 	for (id = 61; !ret && id <= 140; id++)
 		ret = put_attrs(nl, cookie, id, id % 2 ? SHELF_ATTRS_MAX : 50000);
-	return ret ?: nl_commit(nl, cookie, NULL, a);
+	return ret ?: wire_commit(nl, cookie, NULL, a);
 }
 
 TEST_F_TIMEOUT(shelf, no_space, 120)
@@ -365,7 +365,7 @@ TEST_F_TIMEOUT(shelf, no_space, 120)
 		EXPECT_TRUE(state_same(&before, &now));
 		EXPECT_EQ(0, sysfs_value(NAME, "bytes_draft"));
 	}
-	EXPECT_EQ(before.generation + 1, nl_commit_one(&self->nl, NAME, 1, 5));
+	EXPECT_EQ(before.generation + 1, wire_commit_one(&self->nl, NAME, 1, 5));
 	EXPECT_EQ(5, dev_price(self->fd, 1));
 	EXPECT_EQ(8, sysfs_value(NAME, "refused_batches"));
 }
@@ -380,19 +380,19 @@ enum death { IN_BATCH, AFTER_COMMIT };
 static void sender(int ready, int go, __s64 first, int count, size_t len,
 		   enum death death)
 {
-	struct nl nl;
+	struct wire nl;
 	__u64 cookie;
 	char byte;
 	int i;
 
-	if (nl_open(&nl) || nl_begin(&nl, NAME, &cookie))
+	if (wire_open(&nl) || wire_begin(&nl, NAME, &cookie))
 		_exit(1);
 	for (i = 0; i < count; i++)
 		if (put_attrs(&nl, cookie, first + i, len))
 			_exit(2);
 	if (write(ready, "", 1) != 1 || (go >= 0 && read(go, &byte, 1) != 1))
 		_exit(3);
-	if (death == AFTER_COMMIT && nl_send_commit(&nl, cookie, NULL))
+	if (death == AFTER_COMMIT && wire_send_commit(&nl, cookie, NULL))
 		_exit(4);
 	kill(getpid(), SIGKILL);
 	_exit(5);
@@ -458,7 +458,7 @@ TEST_F(shelf, killed_sender_makes_room)
 		pid[i] = sender_start(&go[i], 1, 270, 61440, IN_BATCH);
 		ASSERT_LT(0, pid[i]);
 	}
-	ASSERT_EQ(0, nl_begin(&self->nl, NAME, &cookie));
+	ASSERT_EQ(0, wire_begin(&self->nl, NAME, &cookie));
 	for (i = 0; i < 20 && !refused; i++)
 		refused = put_attrs(&self->nl, cookie, 1, 61440);
 	EXPECT_EQ(EDQUOT, refused);
@@ -467,7 +467,7 @@ TEST_F(shelf, killed_sender_makes_room)
 		EXPECT_TRUE(ended_by_kill(pid[i]));
 	}
 	EXPECT_EQ(2, sysfs_await(NAME, "aborted_batches", 2));
-	ASSERT_EQ(0, nl_begin(&self->nl, NAME, &cookie));
+	ASSERT_EQ(0, wire_begin(&self->nl, NAME, &cookie));
 	for (i = 0; i < 270; i++) {
 		ASSERT_EQ(0, put_attrs(&self->nl, cookie, 1, 61440));
 	}
@@ -491,7 +491,7 @@ TEST_F_TIMEOUT(shelf, dies_behind_its_commit, 120)
 		EXPECT_TRUE(ended_by_kill(pid));
 		close(go);
 		/* Behind it in the queue: what is not there now never will be. */
-		ASSERT_LT(0, nl_commit_one(&self->nl, NAME, -1, round));
+		ASSERT_LT(0, wire_commit_one(&self->nl, NAME, -1, round));
 		n = dev_count(self->fd, round * 100, 50);
 		EXPECT_TRUE(n == 0 || n == 50);
 		applied += n == 50;
@@ -506,15 +506,15 @@ TEST_F(shelf, destroyed_meanwhile)
 	struct answer a;
 	__u64 cookie;
 
-	ASSERT_EQ(0, nl_begin(&self->nl, NAME, &cookie));
+	ASSERT_EQ(0, wire_begin(&self->nl, NAME, &cookie));
 	ASSERT_EQ(0, put_attrs(&self->nl, cookie, 1, 50000));
-	ASSERT_EQ(0, nl_destroy(&self->nl, NAME));
-	EXPECT_EQ(ENOENT, nl_put(&self->nl, cookie, 2, 2));
+	ASSERT_EQ(0, wire_destroy(&self->nl, NAME));
+	EXPECT_EQ(ENOENT, wire_put(&self->nl, cookie, 2, 2));
 	/* Another one of that name is not the batch's. */
-	ASSERT_EQ(0, nl_create(&self->nl, NAME, 4 << 20, 0, 0));
-	EXPECT_EQ(ENOENT, nl_put(&self->nl, cookie, 2, 2));
-	EXPECT_EQ(ENOENT, nl_commit(&self->nl, cookie, NULL, &a));
-	EXPECT_EQ(ENOENT, nl_abort(&self->nl, cookie, &a));
+	ASSERT_EQ(0, wire_create(&self->nl, NAME, 4 << 20, 0, 0));
+	EXPECT_EQ(ENOENT, wire_put(&self->nl, cookie, 2, 2));
+	EXPECT_EQ(ENOENT, wire_commit(&self->nl, cookie, NULL, &a));
+	EXPECT_EQ(ENOENT, wire_abort(&self->nl, cookie, &a));
 	EXPECT_EQ(0, sysfs_value(NAME, "products"));
 }
 

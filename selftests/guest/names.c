@@ -8,7 +8,7 @@
  * shelf_name_valid() always true (., .., -x, a/b and the like).
  */
 #include "lib/dev.h"
-#include "lib/nl.h"
+#include "lib/wire.h"
 
 #include <kselftest_harness.h>
 
@@ -17,33 +17,33 @@
 
 static struct msg msg;		/* too large for a stack */
 
-static int count_shelves(struct nl *nl, int *shelves)
+static int count_shelves(struct wire *nl, int *shelves)
 {
 	struct answer a;
 
 	msg_start(&msg, nl, SHELF_CMD_GET);
 	msg.head.nlmsg_flags |= NLM_F_DUMP;
-	nl_talk(nl, &msg, &a);
+	wire_talk(nl, &msg, &a);
 	*shelves = a.messages;
 	return a.error;
 }
 
 FIXTURE(names)
 {
-	struct nl nl;
+	struct wire nl;
 	int shelves;	/* somebody else's */
 };
 
 FIXTURE_SETUP(names)
 {
-	ASSERT_EQ(0, nl_open(&self->nl));
-	nl_destroy(&self->nl, NAME);
+	ASSERT_EQ(0, wire_open(&self->nl));
+	wire_destroy(&self->nl, NAME);
 	ASSERT_EQ(0, count_shelves(&self->nl, &self->shelves));
 }
 
 FIXTURE_TEARDOWN(names)
 {
-	nl_close(&self->nl);
+	wire_close(&self->nl);
 }
 
 static const struct {
@@ -87,13 +87,13 @@ TEST_F_TIMEOUT(names, names, 60)
 		msg_start(&msg, &self->nl, SHELF_CMD_CREATE);
 		msg_attr(&msg, SHELF_A_NAME, names[i].bytes, names[i].len);
 		msg_u64(&msg, SHELF_A_MAX_BYTES, SHELF_MIN_BYTES);
-		EXPECT_EQ(names[i].error, nl_talk(&self->nl, &msg, &a))
+		EXPECT_EQ(names[i].error, wire_talk(&self->nl, &msg, &a))
 			TH_LOG("%s: %s", names[i].why, a.message);
 		EXPECT_EQ(!a.error, !a.message[0]) TH_LOG("%s", names[i].why);
 		EXPECT_EQ(!a.error, a.cmd == SHELF_CMD_NEW);
 		EXPECT_STREQ(a.error ? "" : names[i].bytes, a.name);
 		if (!a.error)
-			EXPECT_EQ(0, nl_destroy(&self->nl, a.name));
+			EXPECT_EQ(0, wire_destroy(&self->nl, a.name));
 		EXPECT_EQ(0, count_shelves(&self->nl, &shelves));
 		EXPECT_EQ(self->shelves, shelves) TH_LOG("%s", names[i].why);
 	}
@@ -103,21 +103,21 @@ TEST_F(names, exists)
 {
 	struct answer a;
 
-	ASSERT_EQ(0, nl_create(&self->nl, NAME, SHELF_MIN_BYTES, 0, 0));
-	ASSERT_EQ(2, nl_commit_one(&self->nl, NAME, 1, 1));
+	ASSERT_EQ(0, wire_create(&self->nl, NAME, SHELF_MIN_BYTES, 0, 0));
+	ASSERT_EQ(2, wire_commit_one(&self->nl, NAME, 1, 1));
 	msg_start(&msg, &self->nl, SHELF_CMD_CREATE);
 	msg_string(&msg, SHELF_A_NAME, NAME);
 	msg_u64(&msg, SHELF_A_MAX_BYTES, SHELF_MAX_BYTES);
-	EXPECT_EQ(EEXIST, nl_talk(&self->nl, &msg, &a));
+	EXPECT_EQ(EEXIST, wire_talk(&self->nl, &msg, &a));
 	EXPECT_NE('\0', a.message[0]);
 	EXPECT_EQ(2, sysfs_value(NAME, "generation"));
 	EXPECT_EQ(SHELF_MIN_BYTES, sysfs_value(NAME, "max_bytes"));
-	EXPECT_EQ(0, nl_destroy(&self->nl, NAME));
+	EXPECT_EQ(0, wire_destroy(&self->nl, NAME));
 	/* Free again at once, and empty. */
-	EXPECT_EQ(0, nl_create(&self->nl, NAME, SHELF_MIN_BYTES, 0, 0));
+	EXPECT_EQ(0, wire_create(&self->nl, NAME, SHELF_MIN_BYTES, 0, 0));
 	EXPECT_EQ(1, sysfs_value(NAME, "generation"));
-	EXPECT_EQ(0, nl_destroy(&self->nl, NAME));
-	EXPECT_EQ(ENOENT, nl_destroy(&self->nl, NAME));
+	EXPECT_EQ(0, wire_destroy(&self->nl, NAME));
+	EXPECT_EQ(ENOENT, wire_destroy(&self->nl, NAME));
 }
 
 static const struct {
@@ -145,13 +145,13 @@ TEST_F(names, sizes)
 		msg_start(&msg, &self->nl, SHELF_CMD_CREATE);
 		msg_string(&msg, SHELF_A_NAME, NAME);
 		msg_u64(&msg, SHELF_A_MAX_BYTES, sizes[i].max_bytes);
-		EXPECT_EQ(sizes[i].error, nl_talk(&self->nl, &msg, &a))
+		EXPECT_EQ(sizes[i].error, wire_talk(&self->nl, &msg, &a))
 			TH_LOG("%llu: %s", sizes[i].max_bytes, a.message);
 		EXPECT_EQ(!a.error, !a.message[0]);
 		EXPECT_EQ(sizes[i].is, a.value[SHELF_A_MAX_BYTES]);
 		if (!a.error)
-			EXPECT_EQ(2, nl_commit_one(&self->nl, NAME, 1, 1));
-		EXPECT_EQ(a.error ? ENOENT : 0, nl_destroy(&self->nl, NAME));
+			EXPECT_EQ(2, wire_commit_one(&self->nl, NAME, 1, 1));
+		EXPECT_EQ(a.error ? ENOENT : 0, wire_destroy(&self->nl, NAME));
 	}
 }
 

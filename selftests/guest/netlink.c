@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 
 #include "lib/dev.h"
-#include "lib/nl.h"
+#include "lib/wire.h"
 
 #include <kselftest_harness.h>
 
@@ -25,18 +25,18 @@ static struct msg msg;		/* too large for a stack */
 
 FIXTURE(shelf)
 {
-	struct nl nl;
+	struct wire nl;
 	int fd;
 	__u64 cookie;
 	struct state before;
 };
 
 /* Something to lose: 20 products, two catalogs. */
-static int fill(struct nl *nl)
+static int fill(struct wire *nl)
 {
 	struct answer a;
 	__u64 cookie;
-	int ret = nl_begin(nl, NAME, &cookie);
+	int ret = wire_begin(nl, NAME, &cookie);
 	__s64 id;
 
 	if (ret)
@@ -46,14 +46,14 @@ static int fill(struct nl *nl)
 		op_put_attrs(&msg, id, (size_t)id * 100);
 	op_members(&msg, SHELF_OP_CATALOG_ADD, 1, 1, 10);
 	op_members(&msg, SHELF_OP_CATALOG_ADD, 2, 1, 1000);
-	return nl_talk(nl, &msg, &a) ?: nl_commit(nl, cookie, NULL, &a);
+	return wire_talk(nl, &msg, &a) ?: wire_commit(nl, cookie, NULL, &a);
 }
 
 FIXTURE_SETUP(shelf)
 {
-	ASSERT_EQ(0, nl_open(&self->nl));
-	nl_destroy(&self->nl, NAME);
-	ASSERT_EQ(0, nl_create(&self->nl, NAME, 16 << 20, 0, 0));
+	ASSERT_EQ(0, wire_open(&self->nl));
+	wire_destroy(&self->nl, NAME);
+	ASSERT_EQ(0, wire_create(&self->nl, NAME, 16 << 20, 0, 0));
 	ASSERT_EQ(0, fill(&self->nl));
 	self->fd = dev_open(NAME, O_RDONLY);
 	ASSERT_LE(0, self->fd);
@@ -63,9 +63,9 @@ FIXTURE_SETUP(shelf)
 
 FIXTURE_TEARDOWN(shelf)
 {
-	EXPECT_EQ(0, nl_destroy(&self->nl, NAME));
+	EXPECT_EQ(0, wire_destroy(&self->nl, NAME));
 	close(self->fd);
-	nl_close(&self->nl);
+	wire_close(&self->nl);
 }
 
 /* Nothing has changed. */
@@ -184,14 +184,14 @@ static void put_pieces(struct msg *m, const struct piece *piece, int n)
 }
 
 /* A good one, the bad one, a good one: the words name the second. */
-static void send_bad_op(struct nl *nl, __u64 cookie, const struct bad_op *bad,
+static void send_bad_op(struct wire *nl, __u64 cookie, const struct bad_op *bad,
 			struct answer *a)
 {
 	ops_start(&msg, nl, cookie);
 	op_product(&msg, SHELF_OP_PUT, 1, 4711);
 	put_pieces(&msg, bad->piece, 5);
 	op_product(&msg, SHELF_OP_DELETE, 2, 0);
-	nl_talk(nl, &msg, a);
+	wire_talk(nl, &msg, a);
 }
 
 TEST_F_TIMEOUT(shelf, bad_ops, 120)
@@ -201,14 +201,14 @@ TEST_F_TIMEOUT(shelf, bad_ops, 120)
 	__u64 cookie;
 
 	for (bad = bad_ops; bad < bad_ops + ARRAY_SIZE(bad_ops); bad++) {
-		ASSERT_EQ(0, nl_begin(&self->nl, NAME, &cookie));
+		ASSERT_EQ(0, wire_begin(&self->nl, NAME, &cookie));
 		send_bad_op(&self->nl, cookie, bad, &a);
 		EXPECT_EQ(bad->error, a.error)
 			TH_LOG("%s: %s", bad->why, a.message);
 		EXPECT_NE('\0', a.message[0])
 			TH_LOG("%s: refused without a word", bad->why);
 		EXPECT_TRUE(a.has_op && a.op == 1) TH_LOG("%s", bad->why);
-		EXPECT_EQ(ECANCELED, nl_commit(&self->nl, cookie, NULL, &committed))
+		EXPECT_EQ(ECANCELED, wire_commit(&self->nl, cookie, NULL, &committed))
 			TH_LOG("%s: half a batch was committed", bad->why);
 		EXPECT_NE('\0', committed.message[0]);
 		EXPECT_SAME(self);
@@ -232,12 +232,12 @@ TEST_F(shelf, good_ops)
 	__u64 cookie;
 
 	for (good = good_ops; good < good_ops + ARRAY_SIZE(good_ops); good++) {
-		ASSERT_EQ(0, nl_begin(&self->nl, NAME, &cookie));
+		ASSERT_EQ(0, wire_begin(&self->nl, NAME, &cookie));
 		ops_start(&msg, &self->nl, cookie);
 		put_pieces(&msg, good->piece, 5);
-		EXPECT_EQ(0, nl_talk(&self->nl, &msg, &a))
+		EXPECT_EQ(0, wire_talk(&self->nl, &msg, &a))
 			TH_LOG("%s: %s", good->why, a.message);
-		EXPECT_EQ(0, nl_commit(&self->nl, cookie, NULL, &a))
+		EXPECT_EQ(0, wire_commit(&self->nl, cookie, NULL, &a))
 			TH_LOG("%s: %s", good->why, a.message);
 		EXPECT_EQ(1, a.value[SHELF_A_OPS]);
 	}
@@ -250,18 +250,18 @@ TEST_F(shelf, after_a_refusal)
 	struct answer a;
 	__u64 cookie;
 
-	ASSERT_EQ(0, nl_begin(&self->nl, NAME, &cookie));
+	ASSERT_EQ(0, wire_begin(&self->nl, NAME, &cookie));
 	send_bad_op(&self->nl, cookie, &bad, &a);
 	ASSERT_EQ(EINVAL, a.error);
 	ops_start(&msg, &self->nl, cookie);
 	op_product(&msg, SHELF_OP_DELETE, 3, 0);
-	EXPECT_EQ(ECANCELED, nl_talk(&self->nl, &msg, &a));
+	EXPECT_EQ(ECANCELED, wire_talk(&self->nl, &msg, &a));
 	EXPECT_TRUE(strstr(a.message, "PRODUCT") && a.has_op && a.op == 1)
 		TH_LOG("the first refusal is forgotten: %s", a.message);
-	EXPECT_EQ(ECANCELED, nl_commit(&self->nl, cookie, NULL, &a));
+	EXPECT_EQ(ECANCELED, wire_commit(&self->nl, cookie, NULL, &a));
 	EXPECT_TRUE(strstr(a.message, "PRODUCT") && a.has_op && a.op == 1);
-	EXPECT_EQ(ENOENT, nl_commit(&self->nl, cookie, NULL, &a));
-	EXPECT_EQ(ENOENT, nl_put(&self->nl, cookie, 1, 1));
+	EXPECT_EQ(ENOENT, wire_commit(&self->nl, cookie, NULL, &a));
+	EXPECT_EQ(ENOENT, wire_put(&self->nl, cookie, 1, 1));
 	EXPECT_SAME(self);
 }
 
@@ -274,18 +274,18 @@ TEST_F(shelf, lost_message)
 	struct answer a;
 	__u64 cookie;
 
-	ASSERT_EQ(0, nl_begin(&self->nl, NAME, &cookie));
-	ASSERT_EQ(0, nl_put(&self->nl, cookie, 1, 4711));
+	ASSERT_EQ(0, wire_begin(&self->nl, NAME, &cookie));
+	ASSERT_EQ(0, wire_put(&self->nl, cookie, 1, 4711));
 	ops_start(&msg, &self->nl, cookie);
 	op_product(&msg, SHELF_OP_DELETE, 2, 0);
 	msg_u64(&msg, 200, 0);
-	ASSERT_EQ(EINVAL, nl_talk(&self->nl, &msg, &a));
+	ASSERT_EQ(EINVAL, wire_talk(&self->nl, &msg, &a));
 	msg_start(&msg, &self->nl, SHELF_CMD_BATCH_COMMIT);
 	msg_u64(&msg, SHELF_A_COOKIE, cookie);
 	msg_u64(&msg, SHELF_A_OPS, 2);
-	EXPECT_EQ(ECANCELED, nl_talk(&self->nl, &msg, &a));
+	EXPECT_EQ(ECANCELED, wire_talk(&self->nl, &msg, &a));
 	EXPECT_NE('\0', a.message[0]);
-	EXPECT_EQ(ENOENT, nl_commit(&self->nl, cookie, NULL, &a));
+	EXPECT_EQ(ENOENT, wire_commit(&self->nl, cookie, NULL, &a));
 	EXPECT_SAME(self);
 }
 
@@ -384,7 +384,7 @@ static const struct bad_message bad_messages[] = {
 	  { { SHELF_A_QUARANTINE_MS, 8, NULL } } },
 };
 
-static void put_bad_message(struct msg *m, const struct nl *nl, __u64 cookie,
+static void put_bad_message(struct msg *m, const struct wire *nl, __u64 cookie,
 			    const struct bad_message *bad)
 {
 	const struct piece *p;
@@ -413,11 +413,11 @@ TEST_F_TIMEOUT(shelf, bad_messages, 120)
 	struct answer a;
 	__u64 cookie;
 
-	ASSERT_EQ(0, nl_begin(&self->nl, NAME, &cookie));
-	ASSERT_EQ(0, nl_put(&self->nl, cookie, 1, 4711));
+	ASSERT_EQ(0, wire_begin(&self->nl, NAME, &cookie));
+	ASSERT_EQ(0, wire_put(&self->nl, cookie, 1, 4711));
 	for (bad = bad_messages; bad < bad_messages + ARRAY_SIZE(bad_messages); bad++) {
 		put_bad_message(&msg, &self->nl, cookie, bad);
-		EXPECT_EQ(bad->error, nl_talk(&self->nl, &msg, &a))
+		EXPECT_EQ(bad->error, wire_talk(&self->nl, &msg, &a))
 			TH_LOG("%s: %s", bad->why, a.message);
 		EXPECT_TRUE(bad->flags & WORDLESS || a.message[0])
 			TH_LOG("%s: refused without a word", bad->why);
@@ -425,7 +425,7 @@ TEST_F_TIMEOUT(shelf, bad_messages, 120)
 		EXPECT_SAME(self);
 	}
 	/* None of them was about this batch. */
-	EXPECT_EQ(0, nl_commit(&self->nl, cookie, NULL, &a));
+	EXPECT_EQ(0, wire_commit(&self->nl, cookie, NULL, &a));
 	EXPECT_EQ(1, a.value[SHELF_A_OPS]);
 }
 
@@ -441,10 +441,10 @@ TEST_F(shelf, longer_than_sent)
 	msg.head.nlmsg_len += 64;
 	ASSERT_LT(0, sendto(self->nl.fd, msg.bytes, msg.head.nlmsg_len - 64, 0,
 			    (struct sockaddr *)&kernel, sizeof(kernel)));
-	nl_set_wait(&self->nl, 200);
-	EXPECT_FALSE(nl_receive(&self->nl, 0, &a));
-	nl_set_wait(&self->nl, NL_WAIT_S * 1000);
-	EXPECT_EQ(0, nl_begin(&self->nl, NAME, &cookie));
+	wire_set_wait(&self->nl, 200);
+	EXPECT_FALSE(wire_receive(&self->nl, 0, &a));
+	wire_set_wait(&self->nl, WIRE_WAIT_S * 1000);
+	EXPECT_EQ(0, wire_begin(&self->nl, NAME, &cookie));
 	EXPECT_SAME(self);
 }
 
@@ -459,7 +459,7 @@ TEST_F(shelf, versions)
 		msg_start(&msg, &self->nl, SHELF_CMD_DESTROY);
 		msg_genl(&msg)->version = version[i];
 		msg_u64(&msg, SHELF_A_MAX_BYTES, 8 << 20);
-		EXPECT_EQ(EINVAL, nl_talk(&self->nl, &msg, &a));
+		EXPECT_EQ(EINVAL, wire_talk(&self->nl, &msg, &a));
 		EXPECT_SAME(self);
 	}
 }
@@ -471,22 +471,22 @@ TEST_F(shelf, versions)
 TEST_F(shelf, cookies)
 {
 	struct answer a;
-	struct nl other;
+	struct wire other;
 	__u64 cookie;
 
-	ASSERT_EQ(0, nl_open(&other));
-	ASSERT_EQ(0, nl_begin(&self->nl, NAME, &cookie));
-	EXPECT_EQ(ENOENT, nl_put(&other, cookie, 1, 4711));
-	EXPECT_EQ(ENOENT, nl_commit(&other, cookie, NULL, &a));
+	ASSERT_EQ(0, wire_open(&other));
+	ASSERT_EQ(0, wire_begin(&self->nl, NAME, &cookie));
+	EXPECT_EQ(ENOENT, wire_put(&other, cookie, 1, 4711));
+	EXPECT_EQ(ENOENT, wire_commit(&other, cookie, NULL, &a));
 	EXPECT_NE('\0', a.message[0]);
-	EXPECT_EQ(ENOENT, nl_abort(&other, cookie, &a));
-	EXPECT_EQ(0, nl_put(&self->nl, cookie, 1, 4711));
-	EXPECT_EQ(0, nl_abort(&self->nl, cookie, &a));
-	EXPECT_EQ(ENOENT, nl_abort(&self->nl, cookie, &a));
-	EXPECT_EQ(ENOENT, nl_put(&self->nl, cookie, 1, 4711));
-	EXPECT_EQ(ENOENT, nl_commit(&self->nl, cookie, NULL, &a));
+	EXPECT_EQ(ENOENT, wire_abort(&other, cookie, &a));
+	EXPECT_EQ(0, wire_put(&self->nl, cookie, 1, 4711));
+	EXPECT_EQ(0, wire_abort(&self->nl, cookie, &a));
+	EXPECT_EQ(ENOENT, wire_abort(&self->nl, cookie, &a));
+	EXPECT_EQ(ENOENT, wire_put(&self->nl, cookie, 1, 4711));
+	EXPECT_EQ(ENOENT, wire_commit(&self->nl, cookie, NULL, &a));
 	EXPECT_SAME(self);
-	nl_close(&other);
+	wire_close(&other);
 }
 
 TEST_F(shelf, commit_twice)
@@ -494,16 +494,16 @@ TEST_F(shelf, commit_twice)
 	struct answer a;
 	__u64 cookie;
 
-	ASSERT_EQ(0, nl_begin(&self->nl, NAME, &cookie));
-	ASSERT_EQ(0, nl_put(&self->nl, cookie, 1, 4711));
-	ASSERT_EQ(0, nl_commit(&self->nl, cookie, NULL, &a));
+	ASSERT_EQ(0, wire_begin(&self->nl, NAME, &cookie));
+	ASSERT_EQ(0, wire_put(&self->nl, cookie, 1, 4711));
+	ASSERT_EQ(0, wire_commit(&self->nl, cookie, NULL, &a));
 	EXPECT_EQ(self->before.generation + 1, a.value[SHELF_A_GENERATION]);
 	EXPECT_EQ(4711, dev_price(self->fd, 1));
 	self->before = state_of(self->fd);
-	EXPECT_EQ(ENOENT, nl_commit(&self->nl, cookie, NULL, &a));
+	EXPECT_EQ(ENOENT, wire_commit(&self->nl, cookie, NULL, &a));
 	EXPECT_NE('\0', a.message[0]);
-	EXPECT_EQ(ENOENT, nl_put(&self->nl, cookie, 1, 5));
-	EXPECT_EQ(ENOENT, nl_abort(&self->nl, cookie, &a));
+	EXPECT_EQ(ENOENT, wire_put(&self->nl, cookie, 1, 5));
+	EXPECT_EQ(ENOENT, wire_abort(&self->nl, cookie, &a));
 	EXPECT_SAME(self);
 }
 

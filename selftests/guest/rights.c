@@ -21,7 +21,7 @@
 #include <sys/wait.h>
 
 #include "lib/dev.h"
-#include "lib/nl.h"
+#include "lib/wire.h"
 
 #include <kselftest_harness.h>
 
@@ -33,7 +33,7 @@ static struct msg msg;		/* too large for a stack */
 
 FIXTURE(shelf)
 {
-	struct nl nl;
+	struct wire nl;
 	__u64 cookie;	/* an open batch of this socket, with one put in it */
 	int fd;
 	struct state before;
@@ -41,12 +41,12 @@ FIXTURE(shelf)
 
 FIXTURE_SETUP(shelf)
 {
-	ASSERT_EQ(0, nl_open(&self->nl));
-	nl_destroy(&self->nl, NAME);	/* a failed run's */
-	ASSERT_EQ(0, nl_create(&self->nl, NAME, 8 << 20, 0, 0));
-	ASSERT_EQ(2, nl_commit_one(&self->nl, NAME, 1, 10));
-	ASSERT_EQ(0, nl_begin(&self->nl, NAME, &self->cookie));
-	ASSERT_EQ(0, nl_put(&self->nl, self->cookie, 2, 20));
+	ASSERT_EQ(0, wire_open(&self->nl));
+	wire_destroy(&self->nl, NAME);	/* a failed run's */
+	ASSERT_EQ(0, wire_create(&self->nl, NAME, 8 << 20, 0, 0));
+	ASSERT_EQ(2, wire_commit_one(&self->nl, NAME, 1, 10));
+	ASSERT_EQ(0, wire_begin(&self->nl, NAME, &self->cookie));
+	ASSERT_EQ(0, wire_put(&self->nl, self->cookie, 2, 20));
 	self->fd = dev_open(NAME, O_RDONLY);
 	ASSERT_LE(0, self->fd);
 	self->before = state_of(self->fd);
@@ -59,12 +59,12 @@ FIXTURE_TEARDOWN(shelf)
 	struct answer a;
 
 	EXPECT_TRUE(state_same(&self->before, &now));
-	EXPECT_EQ(0, nl_commit(&self->nl, self->cookie, NULL, &a));
+	EXPECT_EQ(0, wire_commit(&self->nl, self->cookie, NULL, &a));
 	EXPECT_EQ(1, a.value[SHELF_A_OPS]);
-	EXPECT_EQ(0, nl_destroy(&self->nl, NAME));
-	EXPECT_NE(0, nl_destroy(&self->nl, "guest-rights-2"));
+	EXPECT_EQ(0, wire_destroy(&self->nl, NAME));
+	EXPECT_NE(0, wire_destroy(&self->nl, "guest-rights-2"));
 	close(self->fd);
-	nl_close(&self->nl);
+	wire_close(&self->nl);
 }
 
 /*
@@ -73,14 +73,14 @@ FIXTURE_TEARDOWN(shelf)
  */
 struct person {
 	int (*become)(void);	/* 0, or an errno */
-	struct nl *parents;	/* the socket opened as root, and its batch */
+	struct wire *parents;	/* the socket opened as root, and its batch */
 	__u64 cookie;
 	int parents_error;	/* how that socket is refused */
 	int own_error;		/* how one of their own is */
 	bool family;		/* they can look it up */
 };
 
-static void spell(struct msg *m, const struct nl *nl, int cmd, __u64 cookie)
+static void spell(struct msg *m, const struct wire *nl, int cmd, __u64 cookie)
 {
 	msg_start(m, nl, (__u8)cmd);
 	if (cmd >= SHELF_CMD_BATCH_OPS)
@@ -97,7 +97,7 @@ static void spell(struct msg *m, const struct nl *nl, int cmd, __u64 cookie)
 }
 
 /* Says every command, and the dump; returns how many weren't refused as due. */
-static int say_all(struct nl *nl, __u64 cookie, int error)
+static int say_all(struct wire *nl, __u64 cookie, int error)
 {
 	struct answer a;
 	int cmd, wrong = 0;
@@ -110,7 +110,7 @@ static int say_all(struct nl *nl, __u64 cookie, int error)
 			msg_start(&msg, nl, SHELF_CMD_GET);
 			msg.head.nlmsg_flags |= NLM_F_DUMP;
 		}
-		nl_talk(nl, &msg, &a);
+		wire_talk(nl, &msg, &a);
 		if (a.error == error && !a.messages)
 			continue;
 		printf("# command %d%s: errno %d, not %d; %d messages\n", cmd,
@@ -123,23 +123,23 @@ static int say_all(struct nl *nl, __u64 cookie, int error)
 /* A socket of their own, with the family's number told by the parent. */
 static int say_all_anew(const struct person *p)
 {
-	struct nl nl;
+	struct wire nl;
 	int wrong = 0;
 
-	if (nl_socket(&nl))
+	if (wire_socket(&nl))
 		return 100;
-	if (!nl_find_family(&nl) != p->family) {
+	if (!wire_find_family(&nl) != p->family) {
 		printf("# the family is %shere\n", p->family ? "not " : "");
 		wrong++;
 	}
 	nl.family = p->parents->family;
 	wrong += say_all(&nl, p->cookie, p->own_error);
 	nl.events = p->parents->events;
-	if (p->family && nl_join_events(&nl) != EPERM) {
+	if (p->family && wire_join_events(&nl) != EPERM) {
 		printf("# may listen\n");
 		wrong++;
 	}
-	nl_close(&nl);
+	wire_close(&nl);
 	return wrong;
 }
 
@@ -285,17 +285,17 @@ static int listen_elsewhere(void *arg)
 {
 	struct listener *l = arg;
 	struct answer a = { 0 };
-	struct nl nl;
+	struct wire nl;
 	char byte;
 
-	if (own_user_and_network() || nl_socket(&nl))
+	if (own_user_and_network() || wire_socket(&nl))
 		return 200;
 	nl.events = l->events;
-	nl_join_events(&nl);
+	wire_join_events(&nl);
 	if (write(l->ready, "", 1) != 1 || read(l->go, &byte, 1) != 1)
 		return 201;
-	nl_set_wait(&nl, 300);
-	return nl_receive(&nl, 0, &a);
+	wire_set_wait(&nl, 300);
+	return wire_receive(&nl, 0, &a);
 }
 
 TEST_F(shelf, listens_elsewhere)
@@ -312,7 +312,7 @@ TEST_F(shelf, listens_elsewhere)
 		_exit(listen_elsewhere(&l));
 	close(ready[1]);
 	ASSERT_EQ(1, read(ready[0], &byte, 1));
-	EXPECT_EQ(3, nl_commit_one(&self->nl, NAME, 1, 11));
+	EXPECT_EQ(3, wire_commit_one(&self->nl, NAME, 1, 11));
 	ASSERT_EQ(1, write(go[1], "", 1));
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status) TH_LOG("an event was heard in another namespace");

@@ -7,9 +7,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "nl.h"
+#include "wire.h"
 
-void msg_start(struct msg *m, const struct nl *nl, __u8 cmd)
+void msg_start(struct msg *m, const struct wire *nl, __u8 cmd)
 {
 	struct genlmsghdr *genl = NLMSG_DATA(&m->head);
 
@@ -85,7 +85,7 @@ void msg_nest_end(struct msg *m, size_t at)
 	m->head.nlmsg_len = NLA_ALIGN(m->head.nlmsg_len);
 }
 
-int nl_send(struct nl *nl, struct msg *m)
+int wire_send(struct wire *nl, struct msg *m)
 {
 	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
 
@@ -176,7 +176,7 @@ static void done_take(struct answer *a, const struct nlmsghdr *h)
 		   -*(const int *)NLMSG_DATA(h) : 0;
 }
 
-bool nl_receive(struct nl *nl, __u32 seq, struct answer *a)
+bool wire_receive(struct wire *nl, __u32 seq, struct answer *a)
 {
 	static __u8 bytes[64 << 10] __attribute__((aligned(8)));
 	const struct nlmsghdr *h = (const struct nlmsghdr *)bytes;
@@ -198,19 +198,19 @@ bool nl_receive(struct nl *nl, __u32 seq, struct answer *a)
 	return true;
 }
 
-int nl_talk(struct nl *nl, struct msg *m, struct answer *a)
+int wire_talk(struct wire *nl, struct msg *m, struct answer *a)
 {
 	memset(a, 0, sizeof(*a));
-	a->error = nl_send(nl, m);
+	a->error = wire_send(nl, m);
 	if (a->error)
 		return a->error;
 	while (!a->acked)
-		if (!nl_receive(nl, nl->seq, a))
-			return a->error = NL_NO_ANSWER;
+		if (!wire_receive(nl, nl->seq, a))
+			return a->error = WIRE_NO_ANSWER;
 	return a->error;
 }
 
-void nl_set_wait(struct nl *nl, int milliseconds)
+void wire_set_wait(struct wire *nl, int milliseconds)
 {
 	struct timeval t = {
 		.tv_sec = milliseconds / 1000,
@@ -224,7 +224,7 @@ void nl_set_wait(struct nl *nl, int milliseconds)
  * Sockets
  * =======
  */
-static void groups_take(struct nl *nl, const struct nlattr *groups)
+static void groups_take(struct wire *nl, const struct nlattr *groups)
 {
 	const char *p = (const char *)groups + NLA_HDRLEN;
 	const char *end = (const char *)groups + groups->nla_len;
@@ -239,7 +239,7 @@ static void groups_take(struct nl *nl, const struct nlattr *groups)
 	}
 }
 
-static void family_take(struct nl *nl, const struct nlmsghdr *h)
+static void family_take(struct wire *nl, const struct nlmsghdr *h)
 {
 	const char *p = (const char *)h + NLMSG_HDRLEN + GENL_HDRLEN;
 	const char *end = (const char *)h + h->nlmsg_len;
@@ -255,7 +255,7 @@ static void family_take(struct nl *nl, const struct nlmsghdr *h)
 	}
 }
 
-int nl_find_family(struct nl *nl)
+int wire_find_family(struct wire *nl)
 {
 	static __u8 bytes[16 << 10] __attribute__((aligned(8)));
 	struct nlmsghdr *h = (struct nlmsghdr *)bytes;
@@ -265,7 +265,7 @@ int nl_find_family(struct nl *nl)
 	m.head.nlmsg_type = GENL_ID_CTRL;
 	m.head.nlmsg_flags = NLM_F_REQUEST;
 	msg_string(&m, CTRL_ATTR_FAMILY_NAME, SHELF_GENL_NAME);
-	if (nl_send(nl, &m) || recv(nl->fd, bytes, sizeof(bytes), 0) < 0)
+	if (wire_send(nl, &m) || recv(nl->fd, bytes, sizeof(bytes), 0) < 0)
 		return errno;
 	if (h->nlmsg_type == NLMSG_ERROR)
 		return -((struct nlmsgerr *)NLMSG_DATA(h))->error;
@@ -273,7 +273,7 @@ int nl_find_family(struct nl *nl)
 	return 0;
 }
 
-int nl_socket(struct nl *nl)
+int wire_socket(struct wire *nl)
 {
 	struct sockaddr_nl own = { .nl_family = AF_NETLINK };
 	socklen_t len = sizeof(own);
@@ -288,32 +288,32 @@ int nl_socket(struct nl *nl)
 	    setsockopt(nl->fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on)))
 		return errno;
 	nl->port = own.nl_pid;
-	nl_set_wait(nl, NL_WAIT_S * 1000);
+	wire_set_wait(nl, WIRE_WAIT_S * 1000);
 	return 0;
 }
 
-int nl_open(struct nl *nl)
+int wire_open(struct wire *nl)
 {
-	int ret = nl_socket(nl);
+	int ret = wire_socket(nl);
 
-	return ret ?: nl_find_family(nl);
+	return ret ?: wire_find_family(nl);
 }
 
-void nl_close(struct nl *nl)
+void wire_close(struct wire *nl)
 {
 	if (nl->fd >= 0)
 		close(nl->fd);
 	nl->fd = -1;
 }
 
-int nl_join_events(struct nl *nl)
+int wire_join_events(struct wire *nl)
 {
 	return setsockopt(nl->fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP,
 			  &nl->events, sizeof(nl->events)) ? errno : 0;
 }
 
-int nl_create(struct nl *nl, const char *name, __u64 max_bytes,
-	      __u64 batch_bytes, __u32 quarantine_ms)
+int wire_create(struct wire *nl, const char *name, __u64 max_bytes,
+		__u64 batch_bytes, __u32 quarantine_ms)
 {
 	static struct msg m;
 	struct answer a;
@@ -324,32 +324,32 @@ int nl_create(struct nl *nl, const char *name, __u64 max_bytes,
 	if (batch_bytes)
 		msg_u64(&m, SHELF_A_BATCH_BYTES, batch_bytes);
 	msg_u32(&m, SHELF_A_QUARANTINE_MS, quarantine_ms);
-	return nl_talk(nl, &m, &a);
+	return wire_talk(nl, &m, &a);
 }
 
-int nl_destroy(struct nl *nl, const char *name)
+int wire_destroy(struct wire *nl, const char *name)
 {
 	static struct msg m;
 	struct answer a;
 
 	msg_start(&m, nl, SHELF_CMD_DESTROY);
 	msg_string(&m, SHELF_A_NAME, name);
-	return nl_talk(nl, &m, &a);
+	return wire_talk(nl, &m, &a);
 }
 
-int nl_begin(struct nl *nl, const char *name, __u64 *cookie)
+int wire_begin(struct wire *nl, const char *name, __u64 *cookie)
 {
 	static struct msg m;
 	struct answer a;
 
 	msg_start(&m, nl, SHELF_CMD_BATCH_BEGIN);
 	msg_string(&m, SHELF_A_NAME, name);
-	nl_talk(nl, &m, &a);
+	wire_talk(nl, &m, &a);
 	*cookie = a.value[SHELF_A_COOKIE];
 	return a.error;
 }
 
-void ops_start(struct msg *m, const struct nl *nl, __u64 cookie)
+void ops_start(struct msg *m, const struct wire *nl, __u64 cookie)
 {
 	msg_start(m, nl, SHELF_CMD_BATCH_OPS);
 	msg_u64(m, SHELF_A_COOKIE, cookie);
@@ -393,17 +393,17 @@ void op_members(struct msg *m, int kind, __s64 catalog,
 	msg_nest_end(m, nest);
 }
 
-int nl_put(struct nl *nl, __u64 cookie, __s64 id, __s64 price)
+int wire_put(struct wire *nl, __u64 cookie, __s64 id, __s64 price)
 {
 	static struct msg m;
 	struct answer a;
 
 	ops_start(&m, nl, cookie);
 	op_product(&m, SHELF_OP_PUT, id, price);
-	return nl_talk(nl, &m, &a);
+	return wire_talk(nl, &m, &a);
 }
 
-int nl_send_commit(struct nl *nl, __u64 cookie, const __u64 *expect)
+int wire_send_commit(struct wire *nl, __u64 cookie, const __u64 *expect)
 {
 	static struct msg m;
 
@@ -411,52 +411,52 @@ int nl_send_commit(struct nl *nl, __u64 cookie, const __u64 *expect)
 	msg_u64(&m, SHELF_A_COOKIE, cookie);
 	if (expect)
 		msg_u64(&m, SHELF_A_EXPECT, *expect);
-	return nl_send(nl, &m);
+	return wire_send(nl, &m);
 }
 
 /*
  * Waits for the acknowledgment and the result, whichever comes first. Then
  * a->error is the commit's, wherever it was refused.
  */
-static int nl_result(struct nl *nl, __u32 seq, struct answer *a)
+static int wire_result(struct wire *nl, __u32 seq, struct answer *a)
 {
 	memset(a, 0, sizeof(*a));
 	while (!a->acked || (!a->error && a->cmd != SHELF_CMD_BATCH_RESULT))
-		if (!nl_receive(nl, seq, a))
-			return a->error = NL_NO_ANSWER;
+		if (!wire_receive(nl, seq, a))
+			return a->error = WIRE_NO_ANSWER;
 	if (!a->error)
 		a->error = (int)a->value[SHELF_A_ERROR];
 	return a->error;
 }
 
-int nl_commit(struct nl *nl, __u64 cookie, const __u64 *expect,
-	      struct answer *a)
+int wire_commit(struct wire *nl, __u64 cookie, const __u64 *expect,
+		struct answer *a)
 {
-	int ret = nl_send_commit(nl, cookie, expect);
+	int ret = wire_send_commit(nl, cookie, expect);
 
 	if (!ret)
-		return nl_result(nl, nl->seq, a);
+		return wire_result(nl, nl->seq, a);
 	memset(a, 0, sizeof(*a));
 	return a->error = ret;
 }
 
-int nl_abort(struct nl *nl, __u64 cookie, struct answer *a)
+int wire_abort(struct wire *nl, __u64 cookie, struct answer *a)
 {
 	static struct msg m;
 
 	msg_start(&m, nl, SHELF_CMD_BATCH_ABORT);
 	msg_u64(&m, SHELF_A_COOKIE, cookie);
-	return nl_talk(nl, &m, a);
+	return wire_talk(nl, &m, a);
 }
 
-__u64 nl_commit_one(struct nl *nl, const char *name, __s64 id,
-		    __s64 price)
+__u64 wire_commit_one(struct wire *nl, const char *name, __s64 id,
+		      __s64 price)
 {
 	struct answer a;
 	__u64 cookie;
 
-	if (nl_begin(nl, name, &cookie) || nl_put(nl, cookie, id, price) ||
-	    nl_commit(nl, cookie, NULL, &a))
+	if (wire_begin(nl, name, &cookie) || wire_put(nl, cookie, id, price) ||
+	    wire_commit(nl, cookie, NULL, &a))
 		return 0;
 	return a.value[SHELF_A_GENERATION];
 }

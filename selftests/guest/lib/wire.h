@@ -3,10 +3,11 @@
  * The family spoken by hand, for tests that must be able to say what no
  * library would.
  *
- * Nothing of libshelf is used, so that it can't hide a fault of the module.
+ * Nothing of libshelf is used, so that it can't hide a fault of the module;
+ * nor a name of libnl, which every test is linked with.
  */
-#ifndef GUEST_NL_H
-#define GUEST_NL_H
+#ifndef GUEST_WIRE_H
+#define GUEST_WIRE_H
 
 #include <errno.h>
 #include <linux/genetlink.h>
@@ -16,12 +17,12 @@
 
 #include "common.h"
 
-#define NL_WAIT_S	20		/* a worker under emulation is slow */
-#define NL_NO_ANSWER	ETIMEDOUT
-#define NL_BYTES	(192U << 10)
+#define WIRE_WAIT_S	20		/* a worker under emulation is slow */
+#define WIRE_NO_ANSWER	ETIMEDOUT
+#define WIRE_BYTES	(192U << 10)
 
 /* @family: 0 if it isn't there; @events: number of the multicast group */
-struct nl {
+struct wire {
 	int fd;
 	__u32 port;
 	__u32 seq;
@@ -31,7 +32,7 @@ struct nl {
 struct msg {
 	union {
 		struct nlmsghdr head;
-		__u8 bytes[NL_BYTES];
+		__u8 bytes[WIRE_BYTES];
 	};
 };
 
@@ -61,7 +62,7 @@ struct answer {
  * Putting a message together
  * ==========================
  */
-void msg_start(struct msg *m, const struct nl *nl, __u8 cmd);
+void msg_start(struct msg *m, const struct wire *nl, __u8 cmd);
 struct genlmsghdr *msg_genl(struct msg *m);
 
 /* Zeroes what pads, so that a test sends the same bytes each time. */
@@ -80,33 +81,33 @@ void msg_nest_end(struct msg *m, size_t at);
  * Sending and receiving
  * =====================
  */
-int nl_send(struct nl *nl, struct msg *m);
+int wire_send(struct wire *nl, struct msg *m);
 
 /* Takes one datagram. False: none came in time. @seq 0: of any request. */
-bool nl_receive(struct nl *nl, __u32 seq, struct answer *a);
+bool wire_receive(struct wire *nl, __u32 seq, struct answer *a);
 
 /* Sends and waits for the acknowledgment. Returns a->error. */
-int nl_talk(struct nl *nl, struct msg *m, struct answer *a);
-void nl_set_wait(struct nl *nl, int milliseconds);
+int wire_talk(struct wire *nl, struct msg *m, struct answer *a);
+void wire_set_wait(struct wire *nl, int milliseconds);
 
 /* Returns 0 or the errno of the refusal: ENOENT, no such family here. */
-int nl_find_family(struct nl *nl);
+int wire_find_family(struct wire *nl);
 
 /* A socket without the family. Returns 0 or errno. */
-int nl_socket(struct nl *nl);
-int nl_open(struct nl *nl);
-void nl_close(struct nl *nl);
-int nl_join_events(struct nl *nl);
+int wire_socket(struct wire *nl);
+int wire_open(struct wire *nl);
+void wire_close(struct wire *nl);
+int wire_join_events(struct wire *nl);
 
 /*
  * Shelves and batches; all return 0 or an errno
  * =============================================
  */
-int nl_create(struct nl *nl, const char *name, __u64 max_bytes,
-	      __u64 batch_bytes, __u32 quarantine_ms);
-int nl_destroy(struct nl *nl, const char *name);
-int nl_begin(struct nl *nl, const char *name, __u64 *cookie);
-void ops_start(struct msg *m, const struct nl *nl, __u64 cookie);
+int wire_create(struct wire *nl, const char *name, __u64 max_bytes,
+		__u64 batch_bytes, __u32 quarantine_ms);
+int wire_destroy(struct wire *nl, const char *name);
+int wire_begin(struct wire *nl, const char *name, __u64 *cookie);
+void ops_start(struct msg *m, const struct wire *nl, __u64 cookie);
 void op_product(struct msg *m, int kind, __s64 id, __s64 price);
 
 /* A put with @len attribute bytes that follow from the id. */
@@ -115,16 +116,16 @@ void op_members(struct msg *m, int kind, __s64 catalog,
 		__s64 first, size_t count);
 
 /* One put in a message of its own. */
-int nl_put(struct nl *nl, __u64 cookie, __s64 id, __s64 price);
+int wire_put(struct wire *nl, __u64 cookie, __s64 id, __s64 price);
 
 /* @expect: NULL for none */
-int nl_send_commit(struct nl *nl, __u64 cookie, const __u64 *expect);
-int nl_commit(struct nl *nl, __u64 cookie, const __u64 *expect,
-	      struct answer *a);
-int nl_abort(struct nl *nl, __u64 cookie, struct answer *a);
+int wire_send_commit(struct wire *nl, __u64 cookie, const __u64 *expect);
+int wire_commit(struct wire *nl, __u64 cookie, const __u64 *expect,
+		struct answer *a);
+int wire_abort(struct wire *nl, __u64 cookie, struct answer *a);
 
 /* A whole batch of one put. Returns the generation, 0 on failure. */
-__u64 nl_commit_one(struct nl *nl, const char *name, __s64 id,
-		    __s64 price);
+__u64 wire_commit_one(struct wire *nl, const char *name, __s64 id,
+		      __s64 price);
 
-#endif /* GUEST_NL_H */
+#endif /* GUEST_WIRE_H */
