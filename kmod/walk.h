@@ -153,23 +153,32 @@ static inline __u32 shelf_entry_tag(__u32 entry)
 	return entry & ((1U << SHELF_TAG_BITS) - 1);
 }
 
-/* The entry of the leaf in which @place is looked for. */
-static inline __u32 shelf_walk(const struct shelf_view *v, const __u32 *dir,
-			       __u32 bits, __u64 place)
+/* The word of a node, given by @entry, where @place is looked for. */
+static inline const __u32 *shelf_node_word(const struct shelf_view *v, __u32 entry,
+					   __u64 place)
 {
-	__u32 entry = SHELF_LOAD(dir[shelf_prefix(place, bits)]);
+	const __u32 *node = shelf_view_page(v, shelf_entry_page(entry));
+	__u32 bits = shelf_entry_tag(entry) - SHELF_TAG_NODE;
+
+	return node + shelf_node_index(shelf_entry_page(entry),
+				       shelf_prefix(place, bits));
+}
+
+/* From an entry of the top table, of @bits bits, to that of @place's leaf. */
+static inline __u32 shelf_walk(const struct shelf_view *v, __u32 entry, __u32 bits,
+			       __u64 place)
+{
 	int level;
 
 	for (level = 1; level < SHELF_LEVELS; level++) {
-		const __u32 *node;
+		const __u32 *word;
 
 		if (shelf_entry_tag(entry) < SHELF_TAG_NODE)
 			break;
 		place <<= bits;
+		word = shelf_node_word(v, entry, place);
 		bits = shelf_entry_tag(entry) - SHELF_TAG_NODE;
-		node = shelf_view_page(v, shelf_entry_page(entry));
-		entry = SHELF_LOAD(node[shelf_node_index(shelf_entry_page(entry),
-							 shelf_prefix(place, bits))]);
+		entry = SHELF_LOAD(*word);
 	}
 	return entry;
 }
@@ -183,46 +192,97 @@ struct shelf_record {
 	__u8  state;
 };
 
+/* What no compiler knows the value of, and so can't branch on piecemeal. */
+#define SHELF_OPAQUE(x)	__asm__("" : "+r"(x))
+
+/* A leaf is a page, and pages lie at multiples of their size. */
+static inline const struct shelf_record *
+shelf_leaf_line(const struct shelf_record *r, __u32 slot)
+{
+	const __u8 *leaf = (const __u8 *)((uintptr_t)r & ~(uintptr_t)(SHELF_PAGE_BYTES - 1));
+
+	return (const struct shelf_record *)leaf + slot % (SHELF_LEAF_SLOTS + 1);
+}
+
+/* Along the chain from @r on. */
+static inline const struct shelf_record *
+shelf_find_from(const struct shelf_record *r, __s64 id)
+{
+	__u32 next, i;
+
+	for (i = 0; i < SHELF_LEAF_SLOTS; i++) {
+		if (SHELF_LOAD(r->id) == id && SHELF_LOAD(r->state))
+			return r;
+		next = SHELF_LOAD(r->next);
+		if (!next)
+			break;
+		r = shelf_leaf_line(r, next);
+	}
+	return NULL;
+}
+
+/*
+ * A record is at home, or in the other line of its 128-byte pair, or, seldom,
+ * elsewhere. Both lines are asked for at once and the choice between them is
+ * arithmetic: a branch would be a guess that only a missed load can settle, and
+ * a CPU that guessed wrong throws away the lookups that it had begun behind it.
+ *
+ * An empty line, and line 0, the header, may look like the record of an id; its
+ * state, 0, tells.
+ */
+static inline const struct shelf_record *
+shelf_find_in(const struct shelf_record *leaf, __u32 slot, __s64 id)
+{
+	__u32 home = SHELF_LOAD(leaf[slot].id) == id;
+	__u32 pair = SHELF_LOAD(leaf[slot ^ 1].id) == id;
+	const struct shelf_record *r = leaf + (slot ^ 1 ^ home);
+	__u32 found = home | pair;
+
+	SHELF_OPAQUE(found);
+	if (__builtin_expect(found && SHELF_LOAD(r->state), 1))
+		return r;
+	return shelf_find_from(leaf + slot, id);
+}
+
 static inline const struct shelf_record *
 shelf_find(const struct shelf_view *v, const __u32 *dir, __u32 bits, __s64 id)
 {
 	__u64 hash = shelf_hash(id, v->seed);
-	__u32 entry = shelf_walk(v, dir, bits, shelf_place(hash));
-	__u32 slot = shelf_home(hash, shelf_entry_tag(entry));
-	const struct shelf_record *leaf;
-	__u32 i;
+	__u64 place = shelf_place(hash);
+	__u32 entry = shelf_walk(v, SHELF_LOAD(dir[shelf_prefix(place, bits)]), bits, place);
 
-	leaf = shelf_view_page(v, shelf_entry_page(entry));
-	for (i = 0; i < SHELF_LEAF_SLOTS; i++) {
-		const struct shelf_record *r = leaf + slot;
+	return shelf_find_in(shelf_view_page(v, shelf_entry_page(entry)),
+			     shelf_home(hash, shelf_entry_tag(entry)), id);
+}
 
-		if (SHELF_LOAD(r->id) == id && SHELF_LOAD(r->state))
-			return r;
-		slot = SHELF_LOAD(r->next) % (SHELF_LEAF_SLOTS + 1);
-		if (!slot)
-			break;
-	}
-	return NULL;
+static inline __u32 shelf_product_bits(const struct shelf_view *v)
+{
+	__u32 bits = SHELF_LOAD(v->root->product_bits);
+
+	return bits < SHELF_PRODUCT_DIR_BITS ? bits : SHELF_PRODUCT_DIR_BITS;
+}
+
+static inline __u32 shelf_catalog_bits(const struct shelf_view *v)
+{
+	__u32 bits = SHELF_LOAD(v->root->catalog_bits);
+
+	return bits < SHELF_CATALOG_DIR_BITS ? bits : SHELF_CATALOG_DIR_BITS;
 }
 
 /* The product's record in the arena, or NULL. */
 static inline const struct shelf_product *
 shelf_view_product(const struct shelf_view *v, __s64 id)
 {
-	__u32 bits = SHELF_LOAD(v->root->product_bits) % (SHELF_PRODUCT_DIR_BITS + 1);
-
 	return (const struct shelf_product *)
-	       shelf_find(v, v->root->product_dir, bits, id);
+	       shelf_find(v, v->root->product_dir, shelf_product_bits(v), id);
 }
 
 /* The catalog's record in the arena, or NULL. */
 static inline const struct shelf_catalog *
 shelf_view_catalog(const struct shelf_view *v, __s64 id)
 {
-	__u32 bits = SHELF_LOAD(v->root->catalog_bits) % (SHELF_CATALOG_DIR_BITS + 1);
-
 	return (const struct shelf_catalog *)
-	       shelf_find(v, v->root->catalog_dir, bits, id);
+	       shelf_find(v, v->root->catalog_dir, shelf_catalog_bits(v), id);
 }
 
 /*

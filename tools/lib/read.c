@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 
+#include "../../kmod/group.h"
 #include "internal.h"
 
 #define MAPPED_TRIES	8U
@@ -152,48 +153,35 @@ struct get_many_arg {
 	struct shelf_product *products;
 };
 
-#define GROUP	16U
-
-/*
- * The lines of a group are asked for before the first is looked at, so that
- * their misses overlap. The second walk finds the directory in the cache.
- */
-static void prefetch_group(const struct shelf_view *v, const __s64 *ids, size_t n)
+/* @p: the record in the arena, or NULL. */
+static always_inline void answer(struct shelf_product *to, const struct shelf_product *p,
+				 __s64 id)
 {
-	__u32 bits = SHELF_LOAD(v->root->product_bits) % (SHELF_PRODUCT_DIR_BITS + 1);
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		__u64 hash = shelf_hash(ids[i], v->seed);
-		__u32 entry = shelf_walk(v, v->root->product_dir, bits,
-					 shelf_place(hash));
-		const struct shelf_record *leaf =
-			shelf_view_page(v, shelf_entry_page(entry));
-
-		__builtin_prefetch(leaf + shelf_home(hash, shelf_entry_tag(entry)));
+	if (p) {
+		shelf_copy(to, p, sizeof(*to));
+		strip(to);
+	} else {
+		memset(to, 0, sizeof(*to));
+		to->id = id;
 	}
 }
 
 static long get_many_once(const struct shelf_view *v, void *arg)
 {
 	const struct get_many_arg *g = arg;
+	const struct shelf_record *r[SHELF_GROUP];
+	__u32 bits = shelf_product_bits(v);
 	long found = 0;
-	size_t i;
+	size_t at;
+	__u32 i, n;
 
-	for (i = 0; i < g->count; i++) {
-		const struct shelf_product *p;
-
-		if (i % GROUP == 0)
-			prefetch_group(v, g->ids + i,
-				       g->count - i < GROUP ? g->count - i : GROUP);
-		p = shelf_view_product(v, g->ids[i]);
-		if (p) {
-			shelf_copy(&g->products[i], p, sizeof(*p));
-			strip(&g->products[i]);
-			found++;
-		} else {
-			memset(&g->products[i], 0, sizeof(*p));
-			g->products[i].id = g->ids[i];
+	for (at = 0; at < g->count; at += n) {
+		n = g->count - at < SHELF_GROUP ? (__u32)(g->count - at) : SHELF_GROUP;
+		shelf_find_group(v, v->root->product_dir, bits, g->ids + at, n, r);
+		for (i = 0; i < n; i++) {
+			answer(&g->products[at + i], (const struct shelf_product *)r[i],
+			       g->ids[at + i]);
+			found += r[i] != NULL;
 		}
 	}
 	return found;
