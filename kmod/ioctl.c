@@ -26,6 +26,7 @@ union ioctl_arg {
 	struct shelf_ioc_members members;
 	struct shelf_ioc_is_member is_member;
 	struct shelf_ioc_wait wait;
+	struct shelf_ioc_report report;
 };
 
 /**
@@ -371,6 +372,19 @@ static int ioctl_wait(struct shelf *s, union ioctl_arg *a)
 	return -ENODEV;
 }
 
+static int ioctl_report(struct shelf *s, union ioctl_arg *a)
+{
+	const struct shelf_ioc_report *arg = &a->report;
+
+	if (arg->flags || arg->lookups > SHELF_REPORT_MAX ||
+	    arg->hits > SHELF_REPORT_MAX || arg->members > SHELF_REPORT_MAX)
+		return -EINVAL;
+	shelf_count(s, STAT_REPORTED_LOOKUPS, arg->lookups);
+	shelf_count(s, STAT_REPORTED_HITS, arg->hits);
+	shelf_count(s, STAT_REPORTED_MEMBERS, arg->members);
+	return 0;
+}
+
 #define IOCTL_OP(_cmd, _handle, _type, _last)				\
 	[_IOC_NR(_cmd)] = {						\
 		.size = sizeof(struct _type),				\
@@ -388,15 +402,18 @@ static const struct ioctl_op ioctl_ops[] = {
 	IOCTL_OP(SHELF_IOC_IS_MEMBER, ioctl_is_member, shelf_ioc_is_member,
 		 generation),
 	IOCTL_OP(SHELF_IOC_WAIT, ioctl_wait, shelf_ioc_wait, timeout_ns),
+	IOCTL_OP(SHELF_IOC_REPORT, ioctl_report, shelf_ioc_report, members),
 };
 
 static const struct ioctl_op *find_op(unsigned int cmd)
 {
 	unsigned int nr = _IOC_NR(cmd);
+	const struct ioctl_op *op;
 
 	if (nr >= ARRAY_SIZE(ioctl_ops) || cmd != _IO(SHELF_IOC, nr))
 		return NULL;
-	return &ioctl_ops[array_index_nospec(nr, ARRAY_SIZE(ioctl_ops))];
+	op = &ioctl_ops[array_index_nospec(nr, ARRAY_SIZE(ioctl_ops))];
+	return op->handle ? op : NULL;
 }
 
 /* These still tell a generation, and of what is absent that it is. */
