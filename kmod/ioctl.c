@@ -4,18 +4,19 @@
  * falls back to.
  *
  * P1, P3: each answer comes from one root, walked in one rcu_read_lock()
- * section, into a buffer of ours; user memory is touched only outside of it.
+ * section, into a buffer of ours; user memory is touched outside of it. Only
+ * the attribute bytes of a get go straight from the arena to the caller, as long
+ * as no page has to be faulted in for them: nothing sleeps in the section.
  * P8: user memory is read once, then the copy is used; what goes back is zeroed
  * first, and holds no reference into the arena.
  */
+#include <linux/indirect_call_wrapper.h>
 #include <linux/nospec.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include "shelf.h"
 #include "trace.h"
-
-#define ATTRS_ON_STACK	256U
 
 union ioctl_arg {
 	u32 size;
@@ -25,6 +26,7 @@ union ioctl_arg {
 	struct shelf_ioc_members members;
 	struct shelf_ioc_is_member is_member;
 	struct shelf_ioc_wait wait;
+	struct shelf_ioc_report report;
 };
 
 /**
@@ -111,83 +113,114 @@ static void hide_refs(struct shelf_product *p)
 	p->next = 0;
 }
 
-/* Room for attribute bytes, and how many were put there. */
-struct attrs {
-	u8 *to;
-	u32 room;
-	u32 len;
-};
-
-/* The record and the first of its attribute bytes, of one snapshot. */
-static bool look_product(struct shelf *s, struct shelf_ioc_get *arg,
-			 struct attrs *attrs)
-{
-	struct shelf_view view;
-	bool found;
-
-	attrs->len = 0;
-	rcu_read_lock();
-	shelf_view_rcu(s, &view);
-	arg->generation = view.root->generation;
-	found = copy_product(&view, arg->id, &arg->product);
-	if (found)
-		attrs->len = shelf_view_attrs(&view, &arg->product, attrs->to,
-					      attrs->room);
-	rcu_read_unlock();
-	hide_refs(&arg->product);
-	return found;
-}
-
-static int answer_product(struct shelf *s, struct shelf_ioc_get *arg, bool found,
-			  const struct attrs *attrs)
-{
-	count_lookups(s, SHELF_IOC_GET, 1, found);
-	if (!found)
-		return -ENOENT;
-	if (copy_to_user(u64_to_user_ptr(arg->attrs), attrs->to, attrs->len))
-		return -EFAULT;
-	return 0;
-}
-
 static u32 attrs_wanted(const struct shelf_ioc_get *arg)
 {
 	return min3(arg->product.attrs_len, arg->attrs_size, SHELF_ATTRS_MAX);
 }
 
-/* Attributes that are too long for the stack; they may grow as we allocate. */
-static int get_long(struct shelf *s, struct shelf_ioc_get *arg)
+/*
+ * No copy_to_user(): its hardening would look up the page, one more cache miss,
+ * or take a lock where the chunk is mapped by vmap(). What @from points at is
+ * bounded by the walk.
+ */
+static bool run_to_user(void __user *to, const void *from, u32 n)
 {
-	struct attrs attrs = { 0 };
-	bool found = true;
-	int ret;
+	if (!user_access_begin(to, n))
+		return false;
+	unsafe_copy_to_user(to, from, n, fault);
+	user_access_end();
+	return true;
+fault:
+	user_access_end();
+	return false;
+}
 
-	while (attrs_wanted(arg) > attrs.room) {
-		kvfree(attrs.to);
-		attrs.room = attrs_wanted(arg);
-		attrs.to = kvmalloc(attrs.room, GFP_KERNEL);
-		if (!attrs.to)
-			return -ENOMEM;
-		found = look_product(s, arg, &attrs);
+/* False if a page isn't there, or is not the caller's to write. */
+static bool attrs_to_user(const struct shelf_view *view,
+			  const struct shelf_ioc_get *arg)
+{
+	u8 __user *to = u64_to_user_ptr(arg->attrs);
+	u32 len = attrs_wanted(arg), done, n;
+	const void *from;
+
+	for (done = 0; done < len; done += n) {
+		from = shelf_attrs_run(view, &arg->product, done, len - done, &n);
+		if (!n)
+			break;
+		if (!run_to_user(to + done, from, n))
+			return false;
 	}
-	ret = answer_product(s, arg, found, &attrs);
-	kvfree(attrs.to);
+	return true;
+}
+
+/* The record, still with its reference, and the view that it is of. */
+static bool look_product_rcu(struct shelf *s, struct shelf_ioc_get *arg,
+			     struct shelf_view *view)
+{
+	shelf_view_rcu(s, view);
+	arg->generation = view->root->generation;
+	return copy_product(view, arg->id, &arg->product);
+}
+
+/* False if the attributes did not get there; @arg then tells how many they were. */
+static bool get_direct(struct shelf *s, struct shelf_ioc_get *arg, bool *found)
+{
+	struct shelf_view view;
+	bool done;
+
+	rcu_read_lock();
+	*found = look_product_rcu(s, arg, &view);
+	pagefault_disable();
+	done = attrs_to_user(&view, arg);
+	pagefault_enable();
+	rcu_read_unlock();
+	return done;
+}
+
+/*
+ * All of it once more, from a newer root perhaps, with the attributes by way of
+ * a buffer; they may grow as we allocate.
+ */
+static noinline int get_bounced(struct shelf *s, struct shelf_ioc_get *arg,
+				bool *found)
+{
+	u32 room = 0, len = 0;
+	struct shelf_view view;
+	u8 *attrs = NULL;
+	int ret = 0;
+
+	while (attrs_wanted(arg) > room) {
+		kvfree(attrs);
+		room = attrs_wanted(arg);
+		attrs = kvmalloc(room, GFP_KERNEL);
+		if (!attrs)
+			return -ENOMEM;
+		rcu_read_lock();
+		*found = look_product_rcu(s, arg, &view);
+		len = shelf_view_attrs(&view, &arg->product, attrs, room);
+		rcu_read_unlock();
+	}
+	if (copy_to_user(u64_to_user_ptr(arg->attrs), attrs, len))
+		ret = -EFAULT;
+	kvfree(attrs);
 	return ret;
 }
 
 static int ioctl_get(struct shelf *s, union ioctl_arg *a)
 {
 	struct shelf_ioc_get *arg = &a->get;
-	u8 on_stack[ATTRS_ON_STACK];
-	struct attrs attrs = { .to = on_stack };
 	bool found;
+	int ret = 0;
 
 	if (arg->flags || arg->reserved)
 		return -EINVAL;
-	attrs.room = min(arg->attrs_size, ATTRS_ON_STACK);
-	found = look_product(s, arg, &attrs);
-	if (attrs_wanted(arg) > ATTRS_ON_STACK)
-		return get_long(s, arg);
-	return answer_product(s, arg, found, &attrs);
+	if (!get_direct(s, arg, &found))
+		ret = get_bounced(s, arg, &found);
+	hide_refs(&arg->product);
+	count_lookups(s, SHELF_IOC_GET, 1, found);
+	if (!ret && !found)
+		ret = -ENOENT;
+	return ret;
 }
 
 static u32 look_products(struct shelf *s, struct shelf_ioc_get_many *arg,
@@ -339,6 +372,19 @@ static int ioctl_wait(struct shelf *s, union ioctl_arg *a)
 	return -ENODEV;
 }
 
+static int ioctl_report(struct shelf *s, union ioctl_arg *a)
+{
+	const struct shelf_ioc_report *arg = &a->report;
+
+	if (arg->flags || arg->lookups > SHELF_REPORT_MAX ||
+	    arg->hits > SHELF_REPORT_MAX || arg->members > SHELF_REPORT_MAX)
+		return -EINVAL;
+	shelf_count(s, STAT_REPORTED_LOOKUPS, arg->lookups);
+	shelf_count(s, STAT_REPORTED_HITS, arg->hits);
+	shelf_count(s, STAT_REPORTED_MEMBERS, arg->members);
+	return 0;
+}
+
 #define IOCTL_OP(_cmd, _handle, _type, _last)				\
 	[_IOC_NR(_cmd)] = {						\
 		.size = sizeof(struct _type),				\
@@ -356,15 +402,18 @@ static const struct ioctl_op ioctl_ops[] = {
 	IOCTL_OP(SHELF_IOC_IS_MEMBER, ioctl_is_member, shelf_ioc_is_member,
 		 generation),
 	IOCTL_OP(SHELF_IOC_WAIT, ioctl_wait, shelf_ioc_wait, timeout_ns),
+	IOCTL_OP(SHELF_IOC_REPORT, ioctl_report, shelf_ioc_report, members),
 };
 
 static const struct ioctl_op *find_op(unsigned int cmd)
 {
 	unsigned int nr = _IOC_NR(cmd);
+	const struct ioctl_op *op;
 
 	if (nr >= ARRAY_SIZE(ioctl_ops) || cmd != _IO(SHELF_IOC, nr))
 		return NULL;
-	return &ioctl_ops[array_index_nospec(nr, ARRAY_SIZE(ioctl_ops))];
+	op = &ioctl_ops[array_index_nospec(nr, ARRAY_SIZE(ioctl_ops))];
+	return op->handle ? op : NULL;
 }
 
 /* These still tell a generation, and of what is absent that it is. */
@@ -394,7 +443,7 @@ long shelf_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	if (ret)
 		return ret;
 	a.size = size;	/* as checked, whatever it may have become since */
-	ret = op->handle(f->shelf, &a);
+	ret = INDIRECT_CALL_1(op->handle, ioctl_get, f->shelf, &a);
 	if (is_answer(ret) && copy_to_user(user, &a, min_t(size_t, size, op->size)))
 		return -EFAULT;
 	return ret;

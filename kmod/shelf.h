@@ -72,6 +72,9 @@ enum shelf_stat {
 	STAT_REFUSED_OPS,	/* messages of operations that were refused */
 	STAT_REFUSED_BATCHES,	/* commits that were refused */
 	STAT_ABORTED_BATCHES,	/* by command or by death of the socket */
+	STAT_REPORTED_LOOKUPS,	/* as mapped readers say; may be anything, may wrap */
+	STAT_REPORTED_HITS,
+	STAT_REPORTED_MEMBERS,
 	SHELF_STATS
 };
 

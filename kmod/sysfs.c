@@ -122,6 +122,11 @@ STAT_ATTR(faults, STAT_FAULTS);
 STAT_ATTR(huge_faults, STAT_HUGE_FAULTS);
 STAT_ATTR(hole_faults, STAT_HOLE_FAULTS);
 
+/* As reported by readers: may be anything, so it is part of no other value. */
+STAT_ATTR(reported_lookups, STAT_REPORTED_LOOKUPS);
+STAT_ATTR(reported_hits, STAT_REPORTED_HITS);
+STAT_ATTR(reported_members_read, STAT_REPORTED_MEMBERS);
+
 /* The last commit. */
 WORD_ATTR(last_draft_ns, last_draft_ns);
 WORD_ATTR(last_publish_ns, last_publish_ns);
@@ -267,6 +272,9 @@ static struct attribute *shelf_attrs[] = {
 	&faults_attr.attr.attr,
 	&huge_faults_attr.attr.attr,
 	&hole_faults_attr.attr.attr,
+	&reported_lookups_attr.attr.attr,
+	&reported_hits_attr.attr.attr,
+	&reported_members_read_attr.attr.attr,
 	&members_read_attr.attr.attr,
 	&waits_attr.attr.attr,
 	&opens_total_attr.attr.attr,

@@ -286,6 +286,36 @@ shelf_view_catalog(const struct shelf_view *v, __s64 id)
 }
 
 /*
+ * The attribute bytes of a record (the reader's own copy of it) from @at on, as
+ * far as they lie side by side: *@n of them, at most @room.
+ */
+static inline const void *shelf_attrs_run(const struct shelf_view *v,
+					  const struct shelf_product *p,
+					  __u32 at, __u32 room, __u32 *n)
+{
+	__u32 slot_room, page, left;
+	const __u8 *slot = shelf_view_slot(v, p->attrs_ref, &slot_room);
+
+	slot_room -= SHELF_SLOT_KEY;
+	slot += SHELF_SLOT_KEY;
+	if (p->attrs_len <= SHELF_ATTRS_INLINE) {
+		left = at < slot_room ? slot_room - at : 0;
+		*n = room < left ? room : left;
+		return slot + at;
+	}
+	page = at / SHELF_PAGE_BYTES;
+	if (page >= slot_room / 4) {
+		*n = 0;
+		return slot;
+	}
+	at %= SHELF_PAGE_BYTES;
+	left = SHELF_PAGE_BYTES - at;
+	*n = room < left ? room : left;
+	page = SHELF_LOAD(((const __u32 *)slot)[page]);
+	return (const __u8 *)shelf_view_page(v, page) + at;
+}
+
+/*
  * Copies up to @room attribute bytes of a record (the reader's own copy of it)
  * and returns how many.
  */
@@ -294,31 +324,16 @@ static inline __u32 shelf_view_attrs(const struct shelf_view *v,
 				     void *to, __u32 room)
 {
 	__u32 len = p->attrs_len < room ? p->attrs_len : room;
-	__u32 slot_room, done = 0;
-	const __u8 *slot;
-	const __u32 *pages;
+	__u32 done, n;
 
 	if (len > SHELF_ATTRS_MAX)
 		len = SHELF_ATTRS_MAX;
-	if (!len)
-		return 0;
-	slot = shelf_view_slot(v, p->attrs_ref, &slot_room);
-	slot_room -= SHELF_SLOT_KEY;
-	slot += SHELF_SLOT_KEY;
-	if (p->attrs_len <= SHELF_ATTRS_INLINE) {
-		len = len < slot_room ? len : slot_room;
-		shelf_copy(to, slot, len);
-		return len;
-	}
-	pages = (const __u32 *)slot;
-	while (done < len && done / SHELF_PAGE_BYTES < slot_room / 4) {
-		__u32 page = SHELF_LOAD(pages[done / SHELF_PAGE_BYTES]);
-		__u32 n = len - done;
+	for (done = 0; done < len; done += n) {
+		const void *from = shelf_attrs_run(v, p, done, len - done, &n);
 
-		if (n > SHELF_PAGE_BYTES)
-			n = SHELF_PAGE_BYTES;
-		shelf_copy((__u8 *)to + done, shelf_view_page(v, page), n);
-		done += n;
+		if (!n)
+			break;
+		shelf_copy((__u8 *)to + done, from, n);
 	}
 	return done;
 }

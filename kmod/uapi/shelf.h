@@ -351,6 +351,20 @@ struct shelf_ioc_wait {
 	__s64 timeout_ns;		/* below 0: for ever */
 };
 
+/*
+ * What a mapped reader counted since its last report. The kernel adds it up in
+ * counters of their own and believes none of it. EINVAL: a number above
+ * SHELF_REPORT_MAX. Tells no generation.
+ */
+#define SHELF_REPORT_MAX	(1ULL << 48)
+struct shelf_ioc_report {
+	__u32 size;
+	__u32 flags;
+	__u64 lookups;			/* ids looked up */
+	__u64 hits;			/* of these */
+	__u64 members;			/* of catalogs, copied out */
+};
+
 #define SHELF_IOC_INFO		_IO(SHELF_IOC, 0)
 #define SHELF_IOC_GET		_IO(SHELF_IOC, 1)
 #define SHELF_IOC_GET_MANY	_IO(SHELF_IOC, 2)
@@ -358,6 +372,7 @@ struct shelf_ioc_wait {
 #define SHELF_IOC_IS_MEMBER	_IO(SHELF_IOC, 4)
 #define SHELF_IOC_WAIT		_IO(SHELF_IOC, 5)
 /* 6 and 7 are kept for pin and unpin. */
+#define SHELF_IOC_REPORT	_IO(SHELF_IOC, 8)
 
 /*
  * Generic netlink

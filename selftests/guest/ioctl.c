@@ -5,10 +5,12 @@
  * wrote, a reference into the arena, or more than was asked for.
  *
  * Seen to fail with hide_refs() left empty, with look_members() copying out as
- * many ids as there is room for, and with attrs_len instead of the smaller of
- * the two in answer_product().
+ * many ids as there is room for, with attrs_len instead of the smaller of the
+ * two in attrs_wanted(), with get_bounced() left out, and with it going on with
+ * the record of the first try.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -199,6 +201,86 @@ TEST_F(ioctl, attributes_stop_at_either_end)
 		memset(self->others, 0xa5, BUFFER);
 		EXPECT_EQ(0, memcmp(self->attrs + len, self->others, BUFFER - len));
 	}
+}
+
+/* The buffer's pages from the second on are not there, nor the first if @all. */
+static bool right_after_fault(int fd, __s64 id, __u8 *buffer, size_t at, bool all)
+{
+	struct shelf_ioc_get q = {
+		.size = sizeof(q), .id = id, .attrs = (uintptr_t)buffer + at,
+		.attrs_size = SHELF_ATTRS_MAX,
+	};
+	size_t keep = all ? 0 : PAGE;
+
+	madvise(buffer + keep, BUFFER - keep, MADV_DONTNEED);
+	return !ioctl(fd, SHELF_IOC_GET, &q) && q.product.id == id &&
+	       !q.product.attrs_ref && !q.product.next &&
+	       attrs_match(buffer + at, id, q.product.attrs_len, q.product.stock);
+}
+
+static __u8 *buffer_make(void)
+{
+	return mmap(NULL, BUFFER, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+TEST_F(ioctl, attributes_to_where_no_page_is)
+{
+	static const size_t offsets[] = { 0, 1, PAGE - 100, PAGE - 1, PAGE };
+	__u8 *buffer = buffer_make();
+	unsigned int i, j;
+
+	ASSERT_NE(MAP_FAILED, buffer);
+	for (i = 0; i < 2 * ARRAY_SIZE(lengths); i++)
+		for (j = 0; j < ARRAY_SIZE(offsets); j++)
+			EXPECT_TRUE(right_after_fault(self->k.fd, ATTRS_FIRST + i / 2,
+						      buffer, offsets[j], i % 2))
+				TH_LOG("%u bytes at %zu", lengths[i / 2], offsets[j]);
+	munmap(buffer, BUFFER);
+}
+
+struct changer {
+	struct kit *k;
+	bool stop;
+	int ret;
+};
+
+/* Salt and length of this product differ from commit to commit. */
+static void *change(void *arg)
+{
+	struct changer *c = arg;
+	struct shelf_batch *b;
+	unsigned int i;
+
+	for (i = 0; !c->ret && !__atomic_load_n(&c->stop, __ATOMIC_RELAXED); i++) {
+		c->ret = shelf_batch_begin(c->k->w, &b, NULL);
+		if (!c->ret)
+			c->ret = put_one(b, ATTRS_FIRST, 2800 + 500 * (i % 4), i);
+		if (!c->ret)
+			c->ret = shelf_batch_commit(b, NULL, NULL, NULL);
+	}
+	return NULL;
+}
+
+/* A fault in the middle does not join the attributes of two generations. */
+TEST_F(ioctl, attributes_of_one_generation_after_a_fault)
+{
+	struct changer c = { .k = &self->k };
+	__u64 end = now_ns() + 3000000000ULL;
+	__u8 *buffer = buffer_make();
+	unsigned int wrong = 0;
+	pthread_t thread;
+
+	ASSERT_NE(MAP_FAILED, buffer);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, change, &c));
+	while (now_ns() < end)
+		wrong += !right_after_fault(self->k.fd, ATTRS_FIRST, buffer,
+					    PAGE - 1000, false);
+	__atomic_store_n(&c.stop, true, __ATOMIC_RELAXED);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(0, c.ret);
+	EXPECT_EQ(0, wrong);
+	munmap(buffer, BUFFER);
 }
 
 /* Absent ids in between, and the same one many times. */

@@ -117,6 +117,12 @@ static struct field ioc_wait[] = {
 	F(shelf_ioc_wait, generation), F(shelf_ioc_wait, timeout_ns),
 };
 
+static struct field ioc_report[] = {
+	F(shelf_ioc_report, size), F(shelf_ioc_report, flags),
+	F(shelf_ioc_report, lookups), F(shelf_ioc_report, hits),
+	F(shelf_ioc_report, members),
+};
+
 /**
  * struct layout - one struct
  * @stated: its size in the document, 0 until it has been met
@@ -139,7 +145,7 @@ static struct layout layouts[] = {
 	LAYOUT(control), LAYOUT(root), LAYOUT(page_header), LAYOUT(product),
 	LAYOUT(catalog), LAYOUT(fence), LAYOUT(ioc_info), LAYOUT(ioc_get),
 	LAYOUT(ioc_get_many), LAYOUT(ioc_members), LAYOUT(ioc_is_member),
-	LAYOUT(ioc_wait),
+	LAYOUT(ioc_wait), LAYOUT(ioc_report),
 };
 
 struct constant {
@@ -161,7 +167,7 @@ static struct constant constants[] = {
 	C(INLINE_MEMBERS), C(SLOT_MEMBERS), C(SET_PAGE_MEMBERS),
 	C(SET_PAGE_FENCES), C(SET_LEVELS), C(MEMBERS_AFTER),
 	C(IOC_INFO), C(IOC_GET), C(IOC_GET_MANY), C(IOC_MEMBERS),
-	C(IOC_IS_MEMBER), C(IOC_WAIT),
+	C(IOC_IS_MEMBER), C(IOC_WAIT), C(IOC_REPORT), C(REPORT_MAX),
 	C(KIND_FREE), C(KIND_ROOT), C(KIND_NODE), C(KIND_PRODUCTS),
 	C(KIND_CATALOGS), C(KIND_SET), C(KIND_SLAB), C(KIND_DATA),
 	C(CMD_CREATE), C(CMD_DESTROY), C(CMD_GET), C(CMD_SET), C(CMD_BATCH_BEGIN),

@@ -20,6 +20,13 @@ static inline bool shelf_is_hosted(const struct shelf *s)
 /* The path in "hosted:PATH", or NULL. */
 const char *shelf_hosted_path(const char *name);
 
+/*
+ * count.c: begins to count, and sets SHELF_OPEN_COUNT in flags; reports what is
+ * left and ends, if there is anything.
+ */
+int shelf_counts_begin(struct shelf *s);
+void shelf_counts_end(struct shelf *s);
+
 /* 0, or EINVAL (not a control page), or EPROTONOSUPPORT (another version). */
 int shelf_check_control(const struct shelf_control *c);
 

@@ -183,14 +183,16 @@ int shelf_open(const char *name, unsigned int flags, struct shelf **out)
 	struct shelf *s;
 	int ret;
 
-	if (flags & ~SHELF_OPEN_IOCTL)
+	if (flags & ~(SHELF_OPEN_IOCTL | SHELF_OPEN_COUNT))
 		return -EINVAL;
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
 	s->fd = -1;
-	s->flags = flags;
+	s->flags = flags & ~SHELF_OPEN_COUNT;
 	ret = path ? open_hosted(s, path) : open_device(s, name);
+	if (!ret && flags & SHELF_OPEN_COUNT && shelf_is_mapped(s) && !path)
+		ret = shelf_counts_begin(s);
 	if (ret) {
 		shelf_close(s);
 		return ret;
@@ -203,6 +205,7 @@ void shelf_close(struct shelf *s)
 {
 	if (!s)
 		return;
+	shelf_counts_end(s);
 	unmap_shelf(s);
 	if (s->fd >= 0)
 		close(s->fd);

@@ -59,6 +59,14 @@ optimistic(const struct shelf *s,
 	return false;
 }
 
+/* What went by ioctl the kernel has counted itself. */
+static always_inline void count_mapped(const struct shelf *s, __u64 lookups,
+				       __u64 hits, __u64 members)
+{
+	if (__builtin_expect(s->flags & SHELF_OPEN_COUNT, 0))
+		shelf_count(s, lookups, hits, members);
+}
+
 static int by_ioctl(const struct shelf *s, unsigned long request, void *arg)
 {
 	if (shelf_is_hosted(s))
@@ -131,8 +139,10 @@ int shelf_get(const struct shelf *s, __s64 id, struct shelf_product *p)
 	struct get_arg g = { .id = id, .product = p };
 	long found;
 
-	if (optimistic(s, get_once, &g, NULL, &found))
+	if (optimistic(s, get_once, &g, NULL, &found)) {
+		count_mapped(s, 1, (__u64)found, 0);
 		return (int)found;
+	}
 	return get_by_ioctl(s, &g, NULL);
 }
 
@@ -142,8 +152,10 @@ int shelf_get_attrs(const struct shelf *s, __s64 id, struct shelf_product *p,
 	struct get_arg g = { id, p, attrs, room };
 	long found;
 
-	if (optimistic(s, get_once, &g, generation, &found))
+	if (optimistic(s, get_once, &g, generation, &found)) {
+		count_mapped(s, 1, (__u64)found, 0);
 		return (int)found;
+	}
 	return get_by_ioctl(s, &g, generation);
 }
 
@@ -226,8 +238,10 @@ long shelf_get_many(const struct shelf *s, const __s64 *ids, size_t count,
 	bool torn = true;
 	long found;
 
-	if (optimistic(s, get_many_once, &g, at, &found))
+	if (optimistic(s, get_many_once, &g, at, &found)) {
+		count_mapped(s, g.count, (__u64)found, 0);
 		return found;
+	}
 	for (tries = 0; tries < IOCTL_TRIES; tries++) {
 		found = many_pass(s, &g, at, &torn);
 		if (found < 0 || !torn)
@@ -262,8 +276,10 @@ int shelf_is_member(const struct shelf *s, __s64 catalog, __s64 product)
 	long has;
 	int ret;
 
-	if (optimistic(s, member_once, &m, NULL, &has))
+	if (optimistic(s, member_once, &m, NULL, &has)) {
+		count_mapped(s, 1, (__u64)has, 0);
 		return (int)has;
+	}
 	ret = by_ioctl(s, SHELF_IOC_IS_MEMBER, &q);
 	return ret ? ret : (int)q.member;
 }
@@ -320,8 +336,10 @@ static long members(const struct shelf *s, struct members_arg *m, __u64 *generat
 {
 	long n;
 
-	if (optimistic(s, members_once, m, generation, &n))
+	if (optimistic(s, members_once, m, generation, &n)) {
+		count_mapped(s, 0, 0, n > 0 ? (__u64)n : 0);
 		return n;
+	}
 	return members_by_ioctl(s, m, generation);
 }
 

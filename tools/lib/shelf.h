@@ -49,6 +49,18 @@ extern "C" {
 /* Every function returns a negative errno on failure, unless it says else. */
 
 #define SHELF_OPEN_IOCTL	1U	/* don't map: read by ioctl alone */
+/*
+ * Count mapped lookups, each thread in memory of its own, and report the sums to
+ * the kernel, at most once a second and when the shelf is closed; they are shown
+ * in sysfs as reported_*. A thread looks at the clock once in 1024 ids, so what
+ * slow readers counted may wait for the close; a lookup that finds a report due
+ * makes the ioctl. A child counts what it looks up after the fork(). No lookups in
+ * signal handlers then. Of a hosted shelf nobody keeps counters: the flag has no
+ * effect.
+ */
+#define SHELF_OPEN_COUNT	2U
+
+struct shelf_counts;
 
 /*
  * @fd, @control, @arena: -1 or NULL where there is none. Treat all of it as
@@ -61,6 +73,7 @@ struct shelf {
 	const __u8 *arena;
 	__u64 mask;
 	__u64 seed;
+	struct shelf_counts *counts;	/* NULL: none are kept */
 };
 
 struct shelf_section {
@@ -169,6 +182,13 @@ struct shelf_cursor {
 
 long shelf_catalog_next(const struct shelf *s, struct shelf_cursor *cursor,
 			__s64 *ids, size_t room);
+
+/*
+ * Adds to this thread's counts what it looked up in sections of its own, which
+ * the library does not see: ids, how many of these were found, catalog members
+ * copied out. Nothing happens without SHELF_OPEN_COUNT.
+ */
+void shelf_count(const struct shelf *s, __u64 lookups, __u64 hits, __u64 members);
 
 /* All numbers of one snapshot. @size needs no setting. */
 int shelf_info(const struct shelf *s, struct shelf_ioc_info *info);
