@@ -23,6 +23,7 @@ help:
 	@echo 'make check-guest   the tests in VMs'
 	@echo 'make check-static  sparse, checkpatch, shellcheck'
 	@echo 'make bench      measure the hosted twin; writes bench/summary.tsv'
+	@echo 'make bench-guest  the ways to read a product, in VMs: by the clock, in instructions'
 	@echo 'make soak       the torture test for 10 minutes (SECONDS=N), hosted'
 	@echo 'make install    module for the running kernel, tools, library (DESTDIR, PREFIX)'
 	@echo 'make clean      remove build/'
@@ -120,6 +121,14 @@ bench: $(O)/bench/commit
 	@mkdir -p bench
 	@$(O)/bench/commit bench/summary.tsv
 
+# In guests, beside what a kernel offers without a shelf.
+$(O)/bench/guest: $(wildcard tools/bench/guest/*.[ch] tools/bench/bench.[ch]) tools FORCE
+	@mkdir -p $(@D)
+	@$(CC) $(BENCH_FLAGS) -o $@ $(filter %.c,$^) $(O)/tools/libshelf.a $(LIBS)
+
+bench-guest:
+	@tools/bench/guest/run
+
 install: $(O)/kmod/$(KERNEL)/shelf.ko tools
 	$(MAKE) -C /lib/modules/$(KERNEL)/build M=$(CURDIR)/$(O)/kmod/$(KERNEL) modules_install
 	depmod $(KERNEL)
@@ -130,4 +139,4 @@ clean:
 
 FORCE:
 .PHONY: all help modules tools tools-san hosted-tests guest-tests check check-hosted check-guest \
-	check-static soak demo demo-programs bench install clean FORCE
+	check-static soak demo demo-programs bench bench-guest install clean FORCE
