@@ -24,6 +24,7 @@ help:
 	@echo 'make check-static  sparse, checkpatch, shellcheck'
 	@echo 'make bench      measure the hosted twin; writes bench/summary.tsv'
 	@echo 'make bench-guest  the ways to read a product, in VMs: by the clock, in instructions'
+	@echo 'make bench-uml  the module beside the hosted twin, under user-mode Linux'
 	@echo 'make soak       the torture test for 10 minutes (SECONDS=N), hosted'
 	@echo 'make install    module for the running kernel, tools, library (DESTDIR, PREFIX)'
 	@echo 'make clean      remove build/'
@@ -129,6 +130,14 @@ $(O)/bench/guest: $(wildcard tools/bench/guest/*.[ch] tools/bench/bench.[ch]) to
 bench-guest:
 	@tools/bench/guest/run
 
+# The module at the processor's own speed, beside the hosted twin.
+$(O)/bench/uml: tools/bench/uml/uml.c $(wildcard tools/bench/bench.[ch]) tools FORCE
+	@mkdir -p $(@D)
+	@$(CC) $(BENCH_FLAGS) -o $@ $(filter %.c,$^) $(O)/tools/libshelf.a $(LIBS)
+
+bench-uml:
+	@tools/bench/uml/run
+
 install: $(O)/kmod/$(KERNEL)/shelf.ko tools
 	$(MAKE) -C /lib/modules/$(KERNEL)/build M=$(CURDIR)/$(O)/kmod/$(KERNEL) modules_install
 	depmod $(KERNEL)
@@ -139,4 +148,5 @@ clean:
 
 FORCE:
 .PHONY: all help modules tools tools-san hosted-tests guest-tests check check-hosted check-guest \
-	check-static soak demo demo-programs bench bench-guest install clean FORCE
+	check-static soak demo demo-programs bench bench-guest bench-uml install clean \
+	FORCE
