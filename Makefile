@@ -22,7 +22,9 @@ help:
 	@echo 'make check-hosted  the tests that need no VM'
 	@echo 'make check-guest   the tests in VMs'
 	@echo 'make check-static  sparse, checkpatch, shellcheck'
-	@echo 'make bench      measure the hosted twin; writes bench/summary.tsv'
+	@echo 'make bench      measure the hosted twin beside other maps; writes bench/'
+	@echo 'make bench-guest  the ways to read a product, in VMs: by the clock, in instructions'
+	@echo 'make bench-uml  the module beside the hosted twin, under user-mode Linux'
 	@echo 'make soak       the torture test for 10 minutes (SECONDS=N), hosted'
 	@echo 'make install    module for the running kernel, tools, library (DESTDIR, PREFIX)'
 	@echo 'make clean      remove build/'
@@ -116,9 +118,36 @@ $(O)/bench/commit: tools/bench/commit.c tools FORCE
 	@mkdir -p $(@D)
 	@$(CC) $(BENCH_FLAGS) -o $@ $< $(O)/tools/libshelf.a $(LIBS)
 
-bench: $(O)/bench/commit
-	@mkdir -p bench
-	@$(O)/bench/commit bench/summary.tsv
+# What needs the peers: $(O)/bench/peers.a has bench.o in it.
+bench-peers:
+	@$(MAKE) -s -C tools/bench/peers O=$(CURDIR)/$(O)/bench
+
+BENCH := $(addprefix $(O)/bench/,reads disturb costs)
+$(BENCH): $(O)/bench/%: tools/bench/%.c tools/bench/shelf-map.c tools/bench/machine.c \
+		$(wildcard tools/bench/*.h) tools bench-peers FORCE
+	@$(CC) $(BENCH_FLAGS) -o $@ $(filter %.c,$^) $(O)/bench/peers.a \
+		$(O)/tools/libshelf.a $(LIBS) $$(cat $(O)/bench/peers.libs) -lm
+
+bench-programs: $(O)/bench/commit $(BENCH)
+
+bench:
+	@tools/bench/run
+
+# In guests, beside what a kernel offers without a shelf.
+$(O)/bench/guest: $(wildcard tools/bench/guest/*.[ch] tools/bench/bench.[ch]) tools FORCE
+	@mkdir -p $(@D)
+	@$(CC) $(BENCH_FLAGS) -o $@ $(filter %.c,$^) $(O)/tools/libshelf.a $(LIBS)
+
+bench-guest:
+	@tools/bench/guest/run
+
+# The module at the processor's own speed, beside the hosted twin.
+$(O)/bench/uml: tools/bench/uml/uml.c $(wildcard tools/bench/bench.[ch]) tools FORCE
+	@mkdir -p $(@D)
+	@$(CC) $(BENCH_FLAGS) -o $@ $(filter %.c,$^) $(O)/tools/libshelf.a $(LIBS)
+
+bench-uml:
+	@tools/bench/uml/run
 
 install: $(O)/kmod/$(KERNEL)/shelf.ko tools
 	$(MAKE) -C /lib/modules/$(KERNEL)/build M=$(CURDIR)/$(O)/kmod/$(KERNEL) modules_install
@@ -130,4 +159,5 @@ clean:
 
 FORCE:
 .PHONY: all help modules tools tools-san hosted-tests guest-tests check check-hosted check-guest \
-	check-static soak demo demo-programs bench install clean FORCE
+	check-static soak demo demo-programs bench bench-peers bench-programs bench-guest bench-uml install clean \
+	FORCE

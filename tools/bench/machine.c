@@ -26,7 +26,7 @@ uint64_t machine_miss(const struct machine *m, const int64_t *ids, size_t at, si
 	return last;
 }
 
-uint64_t machine_load(const struct machine *m, const int64_t *ids, size_t at, size_t n)
+uint64_t machine_known(const struct machine *m, const int64_t *ids, size_t at, size_t n)
 {
 	uint64_t sum = 0;
 	const uint64_t zero = bench_zero_source;
@@ -35,6 +35,19 @@ uint64_t machine_load(const struct machine *m, const int64_t *ids, size_t at, si
 	(void)ids;
 	for (i = at; i < at + n; i++)
 		sum += load_line(m, i, 0, zero);
+	return sum;
+}
+
+uint64_t machine_load(const struct machine *m, const int64_t *ids, size_t at, size_t n)
+{
+	uint64_t sum = 0;
+	size_t i;
+
+	for (i = at; i < at + n; i++) {
+		uint64_t line = shelf_mulhi(shelf_hash(ids[i], 0x5eed), m->block_lines);
+
+		sum += SHELF_LOAD(m->block[line * SHELF_LINE / sizeof(*m->block)]);
+	}
 	return sum;
 }
 

@@ -9,7 +9,6 @@
 
 #include "shelf-map.h"
 
-/* A section for each lookup: what a request that needs one product does. */
 static inline __attribute__((always_inline)) uint64_t
 look_up(const struct shelf *s, int64_t id, bool attrs, uint64_t *price)
 {

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 
-#include "../../kmod/group.h"
+#include "../../kmod/many.h"
 #include "internal.h"
 
 #define MAPPED_TRIES	8U
@@ -163,40 +163,32 @@ struct get_many_arg {
 	const __s64 *ids;
 	size_t count;
 	struct shelf_product *products;
+	long found;
 };
 
-/* @p: the record in the arena, or NULL. */
-static always_inline void answer(struct shelf_product *to, const struct shelf_product *p,
-				 __s64 id)
+static always_inline void answer(void *arg, size_t i, const struct shelf_record *r)
 {
-	if (p) {
-		shelf_copy(to, p, sizeof(*to));
+	struct get_many_arg *g = arg;
+	struct shelf_product *to = &g->products[i];
+
+	if (r) {
+		shelf_copy(to, r, sizeof(*to));
 		strip(to);
+		g->found++;
 	} else {
 		memset(to, 0, sizeof(*to));
-		to->id = id;
+		to->id = g->ids[i];
 	}
 }
 
 static long get_many_once(const struct shelf_view *v, void *arg)
 {
-	const struct get_many_arg *g = arg;
-	const struct shelf_record *r[SHELF_GROUP];
-	__u32 bits = shelf_product_bits(v);
-	long found = 0;
-	size_t at;
-	__u32 i, n;
+	struct get_many_arg *g = arg;
 
-	for (at = 0; at < g->count; at += n) {
-		n = g->count - at < SHELF_GROUP ? (__u32)(g->count - at) : SHELF_GROUP;
-		shelf_find_group(v, v->root->product_dir, bits, g->ids + at, n, r);
-		for (i = 0; i < n; i++) {
-			answer(&g->products[at + i], (const struct shelf_product *)r[i],
-			       g->ids[at + i]);
-			found += r[i] != NULL;
-		}
-	}
-	return found;
+	g->found = 0;
+	shelf_find_many(v, v->root->product_dir, shelf_product_bits(v), g->ids,
+			g->count, answer, g);
+	return g->found;
 }
 
 /* One pass over all ids; *@torn if a commit came in between. */
@@ -232,7 +224,7 @@ static long many_pass(const struct shelf *s, const struct get_many_arg *g,
 long shelf_get_many(const struct shelf *s, const __s64 *ids, size_t count,
 		    struct shelf_product *products, __u64 *generation)
 {
-	struct get_many_arg g = { ids, count, products };
+	struct get_many_arg g = { ids, count, products, 0 };
 	__u64 unused, *at = generation ? generation : &unused;
 	unsigned int tries;
 	bool torn = true;
