@@ -15,6 +15,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "many.h"
 #include "shelf.h"
 #include "trace.h"
 
@@ -94,17 +95,21 @@ static int ioctl_info(struct shelf *s, union ioctl_arg *a)
 }
 
 /* The record as answers give it: zeros but for the id if there is none. */
-static bool copy_product(const struct shelf_view *view, s64 id,
-			 struct shelf_product *to)
+static bool record_to_answer(const struct shelf_product *p, s64 id,
+			     struct shelf_product *to)
 {
-	const struct shelf_product *p = shelf_view_product(view, id);
-
 	if (!p) {
 		*to = (struct shelf_product){ .id = id };
 		return false;
 	}
 	*to = *p;
 	return true;
+}
+
+static bool copy_product(const struct shelf_view *view, s64 id,
+			 struct shelf_product *to)
+{
+	return record_to_answer(shelf_view_product(view, id), id, to);
 }
 
 static void hide_refs(struct shelf_product *p)
@@ -223,21 +228,34 @@ static int ioctl_get(struct shelf *s, union ioctl_arg *a)
 	return ret;
 }
 
+struct many {
+	const s64 *ids;
+	struct shelf_product *products;
+	u32 found;
+};
+
+static __always_inline void many_found(void *arg, size_t i, const struct shelf_record *r)
+{
+	struct many *m = arg;
+
+	m->found += record_to_answer((const struct shelf_product *)r, m->ids[i],
+				     &m->products[i]);
+	hide_refs(&m->products[i]);
+}
+
 static u32 look_products(struct shelf *s, struct shelf_ioc_get_many *arg,
 			 const s64 *ids, struct shelf_product *products)
 {
+	struct many m = { .ids = ids, .products = products };
 	struct shelf_view view;
-	u32 i, found = 0;
 
 	rcu_read_lock();
 	shelf_view_rcu(s, &view);
 	arg->generation = view.root->generation;
-	for (i = 0; i < arg->count; i++) {
-		found += copy_product(&view, ids[i], &products[i]);
-		hide_refs(&products[i]);
-	}
+	shelf_find_many(&view, view.root->product_dir, shelf_product_bits(&view),
+			ids, arg->count, many_found, &m);
 	rcu_read_unlock();
-	return found;
+	return m.found;
 }
 
 static int get_many(struct shelf *s, struct shelf_ioc_get_many *arg, s64 *ids,

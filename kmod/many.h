@@ -104,4 +104,46 @@ shelf_find_many(const struct shelf_view *v, const __u32 *dir, __u32 bits,
 	}
 }
 
+/**
+ * shelf_has_many() - whether a set has each of @n ids, at most SHELF_RING
+ * @c: the reader's own copy of the catalog's record
+ * @has: the answers
+ *
+ * The ids' searches take turns, a step each, and each asks for the member that
+ * its next step compares with.
+ */
+static inline void shelf_has_many(const struct shelf_view *v,
+				  const struct shelf_catalog *c,
+				  const __s64 *ids, __u32 n, bool *has)
+{
+	struct shelf_run run[SHELF_RING];
+	__u32 low[SHELF_RING], left[SHELF_RING];
+	__u32 i, busy;
+	__s64 unused;
+
+	for (i = 0; i < n; i++) {
+		run[i] = shelf_catalog_run(v, c, ids[i], &unused);
+		low[i] = 0;
+		left[i] = run[i].count;
+		shelf_prefetch(run[i].members + left[i] / 2);
+	}
+	do {
+		for (i = 0, busy = 0; i < n; i++) {
+			__u32 half = left[i] / 2;
+			bool right;
+
+			if (!left[i])
+				continue;
+			right = SHELF_LOAD(run[i].members[low[i] + half]) < ids[i];
+			low[i] += right ? half + 1 : 0;
+			left[i] = right ? left[i] - half - 1 : half;
+			shelf_prefetch(run[i].members + low[i] + left[i] / 2);
+			busy |= left[i];
+		}
+	} while (busy);
+	for (i = 0; i < n; i++)
+		has[i] = low[i] < run[i].count &&
+			 SHELF_LOAD(run[i].members[low[i]]) == ids[i];
+}
+
 #endif /* SHELF_MANY_H */

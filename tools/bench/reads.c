@@ -19,9 +19,9 @@
 
 #define IDS		(1U << 21)
 #define WINDOW		20000U
-#define ALIEN_WINDOW	2000U
+#define ALIEN_WINDOW	1000U
 #define ROUNDS_MAX	1001U
-#define COLUMNS_MAX	64U
+#define COLUMNS_MAX	96U
 #define ZIPF_EXPONENT	0.99
 
 /**

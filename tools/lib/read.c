@@ -7,72 +7,7 @@
  * handed out only once it has been validated. Nothing read in between is acted
  * upon but by walk.h, which bounds everything.
  */
-#define _GNU_SOURCE
-#include <errno.h>
-#include <sched.h>
-#include <stdlib.h>
-#include <sys/ioctl.h>
-
-#include "../../kmod/many.h"
-#include "internal.h"
-
-#define MAPPED_TRIES	8U
-/* A hosted shelf has nobody else to ask; each try past the first few yields. */
-#define HOSTED_TRIES	(1U << 16)
-/* Answers by ioctl that take several calls must come out of one generation. */
-#define IOCTL_TRIES	64U
-
-#define always_inline	inline __attribute__((always_inline))
-
-static bool try_again(const struct shelf *s, unsigned int tries)
-{
-	if (tries < MAPPED_TRIES)
-		return true;
-	if (!shelf_is_hosted(s))
-		return false;
-	sched_yield();
-	return tries < HOSTED_TRIES;
-}
-
-/*
- * Runs @once on the newest snapshot until what it read was valid. Inlined with
- * its argument, so that a lookup is one function without an indirect call.
- * Returns false if the caller must ask by ioctl.
- */
-static always_inline bool
-optimistic(const struct shelf *s,
-	   long (*once)(const struct shelf_view *v, void *arg), void *arg,
-	   __u64 *generation, long *result)
-{
-	struct shelf_section c;
-	unsigned int tries = 0;
-
-	while (s->arena && try_again(s, tries++)) {
-		shelf_begin(s, &c);
-		*result = once(&c.view, arg);
-		if (__builtin_expect(!shelf_retry(s, &c), 1)) {
-			if (generation)
-				*generation = c.generation;
-			return true;
-		}
-	}
-	return false;
-}
-
-/* What went by ioctl the kernel has counted itself. */
-static always_inline void count_mapped(const struct shelf *s, __u64 lookups,
-				       __u64 hits, __u64 members)
-{
-	if (__builtin_expect(s->flags & SHELF_OPEN_COUNT, 0))
-		shelf_count(s, lookups, hits, members);
-}
-
-static int by_ioctl(const struct shelf *s, unsigned long request, void *arg)
-{
-	if (shelf_is_hosted(s))
-		return -EAGAIN;
-	return ioctl(s->fd, request, arg) < 0 ? -errno : 0;
-}
+#include "lookup.h"
 
 struct get_arg {
 	__s64 id;
@@ -80,25 +15,6 @@ struct get_arg {
 	void *attrs;
 	__u32 room;
 };
-
-/* What concerns the arena alone does not leave it, as in the ioctl's answer. */
-static always_inline void strip(struct shelf_product *p)
-{
-	/* Only a file that no writer of ours made says more. */
-	if (p->attrs_len > SHELF_ATTRS_MAX)
-		p->attrs_len = SHELF_ATTRS_MAX;
-	p->attrs_ref = 0;
-	p->next = 0;
-}
-
-/* Where a damaged file has fewer bytes than it says, the rest is zeros. */
-static always_inline void copy_attrs(const struct shelf_view *v, struct get_arg *g)
-{
-	__u32 done = shelf_view_attrs(v, g->product, g->attrs, g->room);
-
-	while (done < g->product->attrs_len && done < g->room && done < SHELF_ATTRS_MAX)
-		((__u8 *)g->attrs)[done++] = 0;
-}
 
 static always_inline long get_once(const struct shelf_view *v, void *arg)
 {
@@ -109,7 +25,7 @@ static always_inline long get_once(const struct shelf_view *v, void *arg)
 		return 0;
 	shelf_copy(g->product, p, sizeof(*p));
 	if (g->room)
-		copy_attrs(v, g);
+		copy_attrs(v, g->product, g->attrs, g->room);
 	strip(g->product);
 	return 1;
 }
@@ -157,89 +73,6 @@ int shelf_get_attrs(const struct shelf *s, __s64 id, struct shelf_product *p,
 		return (int)found;
 	}
 	return get_by_ioctl(s, &g, generation);
-}
-
-struct get_many_arg {
-	const __s64 *ids;
-	size_t count;
-	struct shelf_product *products;
-	long found;
-};
-
-static always_inline void answer(void *arg, size_t i, const struct shelf_record *r)
-{
-	struct get_many_arg *g = arg;
-	struct shelf_product *to = &g->products[i];
-
-	if (r) {
-		shelf_copy(to, r, sizeof(*to));
-		strip(to);
-		g->found++;
-	} else {
-		memset(to, 0, sizeof(*to));
-		to->id = g->ids[i];
-	}
-}
-
-static long get_many_once(const struct shelf_view *v, void *arg)
-{
-	struct get_many_arg *g = arg;
-
-	g->found = 0;
-	shelf_find_many(v, v->root->product_dir, shelf_product_bits(v), g->ids,
-			g->count, answer, g);
-	return g->found;
-}
-
-/* One pass over all ids; *@torn if a commit came in between. */
-static long many_pass(const struct shelf *s, const struct get_many_arg *g,
-		      __u64 *generation, bool *torn)
-{
-	struct shelf_ioc_get_many q;
-	long found = 0;
-	size_t at = 0;
-	int ret;
-
-	*torn = false;
-	do {
-		size_t n = g->count - at;
-
-		q = (struct shelf_ioc_get_many){
-			.size = sizeof(q),
-			.ids = (__u64)(uintptr_t)(g->ids + at),
-			.products = (__u64)(uintptr_t)(g->products + at),
-			.count = n < SHELF_GET_MANY_MAX ? (__u32)n : SHELF_GET_MANY_MAX,
-		};
-		ret = by_ioctl(s, SHELF_IOC_GET_MANY, &q);
-		if (ret)
-			return ret;
-		*torn |= at && q.generation != *generation;
-		*generation = q.generation;
-		found += q.found;
-		at += q.count;
-	} while (at < g->count && !*torn);
-	return found;
-}
-
-long shelf_get_many(const struct shelf *s, const __s64 *ids, size_t count,
-		    struct shelf_product *products, __u64 *generation)
-{
-	struct get_many_arg g = { ids, count, products, 0 };
-	__u64 unused, *at = generation ? generation : &unused;
-	unsigned int tries;
-	bool torn = true;
-	long found;
-
-	if (optimistic(s, get_many_once, &g, at, &found)) {
-		count_mapped(s, g.count, (__u64)found, 0);
-		return found;
-	}
-	for (tries = 0; tries < IOCTL_TRIES; tries++) {
-		found = many_pass(s, &g, at, &torn);
-		if (found < 0 || !torn)
-			return found;
-	}
-	return -EAGAIN;
 }
 
 struct member_arg {

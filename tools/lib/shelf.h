@@ -159,8 +159,23 @@ int shelf_get_attrs(const struct shelf *s, __s64 id, struct shelf_product *p,
 long shelf_get_many(const struct shelf *s, const __s64 *ids, size_t count,
 		    struct shelf_product *products, __u64 *generation);
 
+/*
+ * The same with attributes: up to @room bytes of the i-th product at
+ * @attrs + i * @room. EAGAIN, read by ioctl: a commit came between each time.
+ */
+long shelf_get_many_attrs(const struct shelf *s, const __s64 *ids, size_t count,
+			  struct shelf_product *products, void *attrs, __u32 room,
+			  __u64 *generation);
+
 /* 1: the catalog has the product, 0: it has not, or there is no such catalog. */
 int shelf_is_member(const struct shelf *s, __s64 catalog, __s64 product);
+
+/*
+ * The same for @count products of one catalog, all of one generation. Returns
+ * how many are members. EAGAIN as above.
+ */
+long shelf_are_members(const struct shelf *s, __s64 catalog, const __s64 *products,
+		       size_t count, bool *member, __u64 *generation);
 
 /* 1 and *count: members of the catalog; 0: no such catalog. */
 int shelf_catalog_count(const struct shelf *s, __s64 catalog, __u64 *count);
