@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "shelf-map.h"
 
@@ -35,13 +36,14 @@ enum kind { IDLE, ELSEWHERE, HERE, KINDS };
 
 static const char *const kind_names[KINDS] = { "idle", "elsewhere", "here" };
 
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define QUANTILES	5U
 static const double quantiles[QUANTILES] = { 0.5, 0.99, 0.999, 0.9999, 1 };
 static const char *const quantile_names[QUANTILES] = { "p50", "p99", "p999", "p9999", "max" };
 
 /**
  * struct writer - the thread on the other CPU
- * @map: to which it applies deltas; NULL: it waits
+ * @map: address of that to which it applies deltas; 0: it waits
  * @applied: how many it has
  * @busy: it is at it
  */
@@ -50,7 +52,7 @@ struct writer {
 	const struct bench_map *ops;
 	struct bench_change *changes;
 	size_t count;
-	_Atomic(void *) map;
+	atomic_uintptr_t map;
 	atomic_ulong applied;
 	atomic_bool busy;
 	atomic_bool stop;
@@ -72,10 +74,12 @@ static void *writer_run(void *arg)
 
 	bench_pin(1);
 	while (!atomic_load(&w->stop)) {
-		map = atomic_load(&w->map);
+		map = (void *)atomic_load(&w->map);
 		atomic_store(&w->busy, map != NULL);
-		if (!map)
+		if (!map) {
+			usleep(20);
 			continue;
+		}
 		version++;
 		for (i = 0; i < w->count; i++)
 			w->changes[i] = (struct bench_change){
@@ -91,7 +95,7 @@ static void *writer_run(void *arg)
 /* Until the writer has seen it: neither a late delta nor an early idle. */
 static void writer_set(struct writer *w, void *map)
 {
-	atomic_store(&w->map, map);
+	atomic_store(&w->map, (uintptr_t)map);
 	while (atomic_load(&w->busy) != (map != NULL))
 		__builtin_ia32_pause();
 }
@@ -210,7 +214,7 @@ static void contest_run(struct contest *c, const char *prefix, uint32_t rounds,
 	unsigned int d, k, i;
 	uint32_t round, n;
 
-	for (d = 0; d < sizeof(deltas) / sizeof(deltas[0]); d++) {
+	for (d = 0; d < ARRAY_SIZE(deltas); d++) {
 		printf("%s, delta of %zu products, ns of %u lookups\n", c->ops->name,
 		       deltas[d].count, LOOKUPS);
 		c->writer.count = deltas[d].count;

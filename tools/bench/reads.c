@@ -110,7 +110,7 @@ static struct column *add(struct columns *t, const char *name, const int64_t *id
 
 static void add_machine(struct columns *t, const char *name, const int64_t *ids, void *at,
 			uint64_t (*run)(const struct machine *m, const int64_t *ids,
-			    size_t at, size_t n))
+					size_t at, size_t n))
 {
 	struct column *c = add(t, name, ids);
 
@@ -296,7 +296,9 @@ static double threads_rate(const struct bench_shelf *s, const int64_t *ids, unsi
 
 	pthread_barrier_init(&barrier, NULL, n);
 	for (i = 0; i < n; i++) {
-		t[i] = (struct thread){ .barrier = &barrier, .shelf = s, .ids = ids, .cpu = (int)i };
+		t[i] = (struct thread){
+			.barrier = &barrier, .shelf = s, .ids = ids, .cpu = (int)i,
+		};
 		if (pthread_create(&t[i].thread, NULL, thread_run, &t[i]))
 			bench_die("threads", "can't be made");
 	}
@@ -308,7 +310,7 @@ static double threads_rate(const struct bench_shelf *s, const int64_t *ids, unsi
 	return rate;
 }
 
-static void two_threads(const struct bench_shelf *s, const int64_t *ids, uint32_t rounds)
+static void rate_of_two(const struct bench_shelf *s, const int64_t *ids, uint32_t rounds)
 {
 	static double r[ROUNDS_MAX];
 	uint32_t i;
@@ -342,6 +344,7 @@ static void figures(const struct columns *t, uint64_t products)
 	figure(t, "latency.miss.ratio", "shelf.miss", "miss");
 	figure(t, "rate.batched.ratio", "load", "shelf.many");
 	figure(t, "rate.single.ratio", "load", "shelf.rate");
+	figure(t, "rate.single.each.ratio", "load", "shelf_each.rate");
 	figure(t, "latency.4k_over_2m", "shelf_4k.chase", "shelf.chase");
 	figure(t, "latency.attrs_over_plain", "shelf.attrs", "shelf.chase");
 }
@@ -409,8 +412,9 @@ static void size(uint64_t products, uint32_t rounds, bool peers)
 	add_machine(&t, "load.known", ids, &m, machine_known);
 	for (work = 0; work < BENCH_WORKS; work++)
 		add_map(&t, "shelf", &bench_shelf, s, work, work == BENCH_MISS ? misses : ids);
-	for (work = 0; work < BENCH_WORKS; work++)
-		add_map(&t, "zipf.shelf", &bench_shelf, s, work, work == BENCH_MISS ? misses : zipf);
+	for (work = 0; work < BENCH_MISS; work++)
+		add_map(&t, "zipf.shelf", &bench_shelf, s, work, zipf);
+	add_map(&t, "shelf_each", &bench_shelf_each, s, BENCH_RATE, ids);
 	add_map(&t, "shelf_4k", &bench_shelf_4k, small, BENCH_CHASE, ids);
 	add_map(&t, "shelf_4k", &bench_shelf_4k, small, BENCH_RATE, ids);
 	if (peers)
@@ -422,7 +426,7 @@ static void size(uint64_t products, uint32_t rounds, bool peers)
 	if (peers)
 		peer_figures(&t);
 	if (products == 1000000)
-		two_threads(s, ids, rounds / 8 + 1);
+		rate_of_two(s, ids, rounds / 8 + 1);
 	bench_shelf_free(small);
 	bench_shelf_free(s);
 }

@@ -9,6 +9,8 @@
 
 #include "shelf-map.h"
 
+#define SECTION	16U
+
 static inline __attribute__((always_inline)) uint64_t
 look_up(const struct shelf *s, int64_t id, bool attrs, uint64_t *price)
 {
@@ -60,7 +62,31 @@ static uint64_t run_miss(const struct shelf *s, const int64_t *ids, size_t n)
 	return sum;
 }
 
+/* Sections of a few lookups: a request that needs several products. */
 static uint64_t run_rate(const struct shelf *s, const int64_t *ids, size_t n)
+{
+	const struct shelf_product *p;
+	struct shelf_section c;
+	uint64_t sum = 0, part;
+	size_t i, at, count;
+
+	for (at = 0; at < n; at += count) {
+		count = n - at < SECTION ? n - at : SECTION;
+		do {
+			shelf_begin(s, &c);
+			for (i = 0, part = 0; i < count; i++) {
+				p = shelf_view_product(&c.view, ids[at + i]);
+				part += p ? (uint64_t)SHELF_LOAD(p->price) +
+					    (uint64_t)SHELF_LOAD(p->stock) : 0;
+			}
+		} while (shelf_retry(s, &c));
+		sum += part;
+	}
+	return sum;
+}
+
+/* A section for each. */
+static uint64_t run_each(const struct shelf *s, const int64_t *ids, size_t n)
 {
 	uint64_t sum = 0, price = 0;
 	size_t i;
@@ -194,9 +220,16 @@ static void free_map(void *map)
 	bench_shelf_free(map);
 }
 
+static uint64_t run_rate_each(void *map, enum bench_work work, const int64_t *ids, size_t n)
+{
+	if (work != BENCH_RATE)
+		return BENCH_NOT_OFFERED;
+	return run_each(&((struct bench_shelf *)map)->reader, ids, n);
+}
+
 const struct bench_map bench_shelf = {
 	.name = "shelf",
-	.how = "hosted twin, 2 MiB pages, inline lookups, one section each; get_many by 100",
+	.how = "hosted twin, 2 MiB pages, inline lookups, sections of 16; get_many by 100",
 	.make = make_huge, .run = run, .apply = apply, .free = free_map,
 };
 
@@ -204,4 +237,10 @@ const struct bench_map bench_shelf_4k = {
 	.name = "shelf_4k",
 	.how = "the same with pages of 4 KiB",
 	.make = make_small, .run = run, .apply = apply, .free = free_map,
+};
+
+const struct bench_map bench_shelf_each = {
+	.name = "shelf_each",
+	.how = "the same as shelf with a section for each lookup",
+	.make = make_huge, .run = run_rate_each, .apply = apply, .free = free_map,
 };

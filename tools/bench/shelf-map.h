@@ -18,6 +18,6 @@ void bench_shelf_put(struct batch *b, uint64_t index, uint32_t version);
 /* Commits and frees @b; exits if it is refused. @report may be NULL. */
 void bench_shelf_commit(struct bench_shelf *s, struct batch *b, struct report *report);
 
-extern const struct bench_map bench_shelf, bench_shelf_4k;
+extern const struct bench_map bench_shelf, bench_shelf_4k, bench_shelf_each;
 
 #endif /* SHELF_BENCH_SHELF_MAP_H */

@@ -92,7 +92,6 @@ long shelf_get_many(const struct shelf *s, const __s64 *ids, size_t count,
 	return -EAGAIN;
 }
 
-
 struct attrs_arg {
 	const __s64 *ids;
 	size_t count;
