@@ -123,7 +123,7 @@ bench-peers:
 	@$(MAKE) -s -C tools/bench/peers O=$(CURDIR)/$(O)/bench
 
 BENCH := $(addprefix $(O)/bench/,reads disturb costs)
-$(BENCH): $(O)/bench/%: tools/bench/%.c tools/bench/shelf-map.c tools/bench/machine.c \
+$(BENCH): $(O)/bench/%: tools/bench/%.c tools/bench/shelf-map.c tools/bench/sets.c tools/bench/machine.c \
 		$(wildcard tools/bench/*.h) tools bench-peers FORCE
 	@$(CC) $(BENCH_FLAGS) -o $@ $(filter %.c,$^) $(O)/bench/peers.a \
 		$(O)/tools/libshelf.a $(LIBS) $$(cat $(O)/bench/peers.libs) -lm

@@ -9,7 +9,10 @@
  * pause between them. Three kinds of window take turns: nobody writes; the
  * writer applies deltas to a second map of the same kind, which nobody reads
  * (the same traffic of memory, elsewhere); it applies them to the reader's map.
- * Quantiles are of a window, figures medians over the windows of a kind.
+ * Quantiles are of a window, figures medians over the windows of a kind. A
+ * reader that waits for a lock takes few samples meanwhile, so quantiles say
+ * little of it: the share of a window that went into slow samples, of more than
+ * 100 us, is told beside them.
  *
  * Both are threads of one process, for only so does the hosted twin get pages
  * of 2 MiB here. The allocator keeps what is freed: to give it back would
@@ -37,7 +40,10 @@ enum kind { IDLE, ELSEWHERE, HERE, KINDS };
 static const char *const kind_names[KINDS] = { "idle", "elsewhere", "here" };
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define STALL_NS	100000.0f
 #define QUANTILES	5U
+#define STALLED		QUANTILES	/* per cent of the window */
+#define VALUES		(QUANTILES + 1)
 static const double quantiles[QUANTILES] = { 0.5, 0.99, 0.999, 0.9999, 1 };
 static const char *const quantile_names[QUANTILES] = { "p50", "p99", "p999", "p9999", "max" };
 
@@ -121,10 +127,15 @@ static uint32_t read_window(const struct bench_map *ops, void *reader, uint64_t 
 
 static void window_quantiles(uint32_t n, double *q)
 {
+	double stalled = 0, all = 0;
 	unsigned int i;
 
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		sorted[i] = (double)samples[i];
+		all += sorted[i];
+		stalled += samples[i] > STALL_NS ? sorted[i] : 0;
+	}
+	q[STALLED] = 100 * stalled / all;
 	bench_median(sorted, n);
 	for (i = 0; i < QUANTILES; i++)
 		q[i] = bench_quantile(sorted, n, quantiles[i]);
@@ -182,10 +193,10 @@ static const struct {
 };
 
 /* @prefix: "disturb" for us, "disturb.peer.NAME" for another. */
-static void report(const char *prefix, const char *delta, double (*q)[QUANTILES][ROUNDS_MAX],
+static void report(const char *prefix, const char *delta, double (*q)[VALUES][ROUNDS_MAX],
 		   uint32_t rounds)
 {
-	double median[KINDS][QUANTILES];
+	double median[KINDS][VALUES];
 	char name[96];
 	unsigned int k, i;
 
@@ -195,8 +206,13 @@ static void report(const char *prefix, const char *delta, double (*q)[QUANTILES]
 			median[k][i] = bench_median(q[k][i], rounds);
 			printf(" %s %9.2f us", quantile_names[i], median[k][i] / 1000);
 		}
-		printf("\n");
+		median[k][STALLED] = bench_median(q[k][STALLED], rounds);
+		printf(" stalled %5.2f %%\n", median[k][STALLED]);
 	}
+	snprintf(name, sizeof(name), "%s.stalled.%s", prefix, delta);
+	bench_figure(name, median[HERE][STALLED], "per cent");
+	snprintf(name, sizeof(name), "%s.stalled.%s.idle", prefix, delta);
+	bench_figure(name, median[IDLE][STALLED], "per cent");
 	for (i = 0; i < QUANTILES; i++) {
 		snprintf(name, sizeof(name), "%s.%s.%s", prefix, quantile_names[i], delta);
 		bench_figure(name, median[HERE][i] / median[ELSEWHERE][i], "ratio");
@@ -208,8 +224,8 @@ static void report(const char *prefix, const char *delta, double (*q)[QUANTILES]
 static void contest_run(struct contest *c, const char *prefix, uint32_t rounds,
 			uint64_t window_ns)
 {
-	static double q[KINDS][QUANTILES][ROUNDS_MAX];
-	double one[QUANTILES];
+	static double q[KINDS][VALUES][ROUNDS_MAX];
+	double one[VALUES];
 	uint64_t seed = 3;
 	unsigned int d, k, i;
 	uint32_t round, n;
@@ -225,7 +241,7 @@ static void contest_run(struct contest *c, const char *prefix, uint32_t rounds,
 				n = read_window(c->ops, c->reader, window_ns, &seed);
 				writer_set(&c->writer, NULL);
 				window_quantiles(n, one);
-				for (i = 0; i < QUANTILES; i++)
+				for (i = 0; i < VALUES; i++)
 					q[k][i][round] = one[i];
 			}
 		}

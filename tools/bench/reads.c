@@ -414,6 +414,10 @@ static void size(uint64_t products, uint32_t rounds, bool peers)
 		add_map(&t, "shelf", &bench_shelf, s, work, work == BENCH_MISS ? misses : ids);
 	for (work = 0; work < BENCH_MISS; work++)
 		add_map(&t, "zipf.shelf", &bench_shelf, s, work, zipf);
+	bench_shelf_catalogs(s, products);
+	add_map(&t, "member", &bench_members, s, BENCH_RATE, ids);
+	add_map(&t, "member", &bench_members, s, BENCH_MANY, ids);
+	add_map(&t, "page100", &bench_pages, s, BENCH_RATE, ids);
 	add_map(&t, "shelf_each", &bench_shelf_each, s, BENCH_RATE, ids);
 	add_map(&t, "shelf_4k", &bench_shelf_4k, small, BENCH_CHASE, ids);
 	add_map(&t, "shelf_4k", &bench_shelf_4k, small, BENCH_RATE, ids);

@@ -18,6 +18,10 @@ void bench_shelf_put(struct batch *b, uint64_t index, uint32_t version);
 /* Commits and frees @b; exits if it is refused. @report may be NULL. */
 void bench_shelf_commit(struct bench_shelf *s, struct batch *b, struct report *report);
 
+/* sets.c: a commit that puts each product into a catalog, and what to do with it */
+void bench_shelf_catalogs(struct bench_shelf *s, uint64_t products);
+extern const struct bench_map bench_members, bench_pages;
+
 extern const struct bench_map bench_shelf, bench_shelf_4k, bench_shelf_each;
 
 #endif /* SHELF_BENCH_SHELF_MAP_H */

@@ -20,10 +20,12 @@
  * @shelf_fd: the device once more, for ioctls by hand
  * @map_fd: a BPF hash map from id to VALUE_BYTES
  * @file_fd: records of VALUE_BYTES side by side
+ * @counted: the same shelf, opened with SHELF_OPEN_COUNT
  * @indexes, @ids: of products in random order
  */
 struct world {
 	struct shelf *shelf;
+	struct shelf *counted;
 	int shelf_fd;
 	int map_fd;
 	int file_fd;

@@ -67,6 +67,8 @@ static void make_shelf(struct world *w)
 	shelf_writer_close(writer);
 	if (shelf_open(NAME, 0, &w->shelf) || !shelf_is_mapped(w->shelf))
 		bench_die("shelf", "can't be mapped");
+	if (shelf_open(NAME, SHELF_OPEN_COUNT, &w->counted))
+		bench_die("shelf", "can't be opened for counted reads");
 	w->shelf_fd = open("/dev/shelf/" NAME, O_RDONLY | O_CLOEXEC);
 	if (w->shelf_fd < 0)
 		bench_die("/dev/shelf/" NAME, strerror(errno));
@@ -164,6 +166,7 @@ void world_free(struct world *w)
 	close(w->file_fd);
 	close(w->null_fd);
 	shelf_close(w->shelf);
+	shelf_close(w->counted);
 	if (shelf_destroy(NAME, &err))
 		bench_die("destroy", err.message);
 }
