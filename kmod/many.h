@@ -67,7 +67,7 @@ static inline void shelf_ask_next(struct shelf_ring *ring, size_t at, __s64 id)
 {
 	const struct shelf_record *home = ring->r[at];
 	__u32 next = SHELF_LOAD(home->next);
-	__u32 here = (SHELF_LOAD(home->id) == id) | !next;
+	__u32 here = (SHELF_LOAD(home->id) == id) | (next == 0);
 
 	SHELF_OPAQUE(here);
 	ring->r[at] = here ? home : shelf_leaf_line(home, next);
@@ -80,7 +80,7 @@ static inline void shelf_ask_next(struct shelf_ring *ring, size_t at, __s64 id)
  *
  * Always inlined, and @found with it.
  */
-static inline __attribute__((always_inline)) void
+static __always_inline void
 shelf_find_many(const struct shelf_view *v, const __u32 *dir, __u32 bits,
 		const __s64 *ids, size_t n,
 		void (*found)(void *arg, size_t index, const struct shelf_record *r),
