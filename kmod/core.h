@@ -447,8 +447,7 @@ static inline u32 slot_class_bytes(u32 bytes)
 /* A product's or catalog's trie inside a draft's root. */
 struct table {
 	u32 *dir;
-	u32 *bits;
-	u32 max_bits;
+	u32 bits;
 	u8  kind;
 	/*
 	 * Applies @n operations on one id to its record (state 0: absent; so

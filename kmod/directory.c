@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * The directory of a trie: a top table in the root page and nodes of up to
- * 1024 entries, each growing alone. An entry names a leaf, a node or nothing;
- * a leaf of fewer bits than its table has fills several entries. Tables that
- * have nodes below them are of full size and stay so, since a node counts its
- * bits from where its parent's end.
+ * The directory of a trie: a top table in the root page and nodes of 2 to 1024
+ * entries, each growing alone. An entry names a leaf, a node or nothing; a leaf
+ * of fewer bits than its table has fills several entries. Nodes that have nodes
+ * below them are of full size and stay so, since a node counts its bits from
+ * where its parent's end; the top table is of full size always.
  */
 #include "core.h"
 
@@ -30,7 +30,7 @@ static u32 *dir_entry(const struct dir *dir, u32 index)
 
 static struct dir dir_top(const struct table *t)
 {
-	return (struct dir){ .entries = t->dir, .bits = *t->bits };
+	return (struct dir){ .entries = t->dir, .bits = t->bits };
 }
 
 static struct dir dir_below(const struct arena *a, const struct dir *dir, u32 *entry)
@@ -39,14 +39,14 @@ static struct dir dir_below(const struct arena *a, const struct dir *dir, u32 *e
 		.entries = arena_page(a, shelf_entry_page(*entry)),
 		.link = entry,
 		.page = shelf_entry_page(*entry),
-		.bits = shelf_entry_tag(*entry) - SHELF_TAG_NODE,
+		.bits = shelf_node_bits(*entry),
 		.consumed = dir->consumed + dir->bits,
 	};
 }
 
-static u32 dir_max_bits(const struct table *t, const struct dir *dir)
+static bool dir_full(const struct dir *dir)
 {
-	return dir->page ? min(SHELF_NODE_BITS + 0U, 64 - dir->consumed) : t->max_bits;
+	return !dir->page || dir->bits == min(SHELF_NODE_BITS + 0U, 64 - dir->consumed);
 }
 
 /* The bits of the largest aligned block of empty entries around @index. */
@@ -89,11 +89,12 @@ u32 table_find(const struct draft *d, const struct table *t, u64 place, u32 *dep
 /* Copies a node's lines to where the new page's number turns them. */
 static void copy_node(u32 *to, u32 to_page, const u32 *from, u32 from_page, u32 bits)
 {
-	const u32 per_line = SHELF_LINE / sizeof(u32);
+	const u32 last = SHELF_LINE / sizeof(u32) - 1;
 	u32 i;
 
 	arena_zero(to, SHELF_PAGE_BYTES);
-	for (i = 0; i < 1U << bits; i += per_line)
+	/* An entry's last in its line is its first in the page. */
+	for (i = last; i - last < 1U << bits; i += last + 1)
 		arena_put(&to[shelf_node_index(to_page, i)],
 			  &from[shelf_node_index(from_page, i)], SHELF_LINE);
 }
@@ -112,7 +113,7 @@ static int node_own(struct draft *d, u32 *entry, u64 place, u32 level)
 	if (!page)
 		return error;
 	copy_node(arena_page(a, page), page, arena_page(a, old), old,
-		  tag - SHELF_TAG_NODE);
+		  shelf_node_bits(tag));
 	draft_retire_page(d, old);
 	arena_put_u32(entry, page << SHELF_TAG_BITS | tag);
 	return 0;
@@ -132,12 +133,12 @@ static int node_new(struct draft *d, u32 *entry, u64 place, u32 level)
 	arena_zero(dir.entries, SHELF_PAGE_BYTES);
 	arena_put_u32(dir_entry(&dir, 0), *entry);
 	arena_put_u32(dir_entry(&dir, 1), *entry);
-	arena_put_u32(entry, dir.page << SHELF_TAG_BITS | (SHELF_TAG_NODE + 1));
+	arena_put_u32(entry, dir.page << SHELF_TAG_BITS | shelf_node_tag(1));
 	return 0;
 }
 
-/* Doubles a table that is the draft's own. */
-static void dir_grow(const struct table *t, struct dir *dir)
+/* Doubles a node that is the draft's own. */
+static void dir_grow(struct dir *dir)
 {
 	u32 i;
 
@@ -148,10 +149,7 @@ static void dir_grow(const struct table *t, struct dir *dir)
 		arena_put_u32(dir_entry(dir, 2 * i), entry);
 	}
 	dir->bits++;
-	if (dir->page)
-		arena_put_u32(dir->link, *dir->link + 1);
-	else
-		arena_put_u32(t->bits, dir->bits);
+	arena_put_u32(dir->link, dir->page << SHELF_TAG_BITS | shelf_node_tag(dir->bits));
 }
 
 static void dir_fill(const struct dir *dir, u64 place, u32 depth, u32 entry)
@@ -175,9 +173,8 @@ int table_set(struct draft *d, struct table *t, u64 place, u32 depth, u32 entry)
 
 	while (depth > dir.consumed + dir.bits) {
 		e = dir_entry(&dir, dir_prefix(&dir, place));
-		if (shelf_entry_tag(*e) < SHELF_TAG_NODE &&
-		    dir.bits < dir_max_bits(t, &dir)) {
-			dir_grow(t, &dir);
+		if (shelf_entry_tag(*e) < SHELF_TAG_NODE && !dir_full(&dir)) {
+			dir_grow(&dir);
 			continue;
 		}
 		if (shelf_entry_tag(*e) >= SHELF_TAG_NODE)

@@ -252,7 +252,7 @@ static u32 look_products(struct shelf *s, struct shelf_ioc_get_many *arg,
 	rcu_read_lock();
 	shelf_view_rcu(s, &view);
 	arg->generation = view.root->generation;
-	shelf_find_many(&view, view.root->product_dir, shelf_product_bits(&view),
+	shelf_find_many(&view, view.root->product_dir, SHELF_PRODUCT_DIR_BITS,
 			ids, arg->count, many_found, &m);
 	rcu_read_unlock();
 	return m.found;

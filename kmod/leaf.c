@@ -4,56 +4,38 @@
  * the leaf's seed, so that a reader that knows the directory entry knows the
  * line, and pays one miss.
  *
- * Home first: a line that is some record's home holds a record of that home. A
- * search begins at the home and follows next, so a line that is nobody's home
- * costs one look. What finds its home taken goes to the other line of the
- * 128-byte pair, which the hardware tends to bring along, or else anywhere.
+ * Home first: a line that is some record's home holds a record of that home,
+ * but for line 0, which is the header and has only the chain. A search begins
+ * at the home and follows next, so a line that is nobody's home costs one look.
+ * What finds its home taken goes to the other line of the 128-byte pair, which
+ * the hardware may bring along, or else anywhere.
  */
 #include "core.h"
 
 /*
- * Each seed places the records anew. More tries find a better one, with less
- * and less return: of 42 records in 63 lines 31 are at home with any seed, 35
- * with the best of 64, 36 with the best of all 240, at four times the time.
+ * Each seed places the records anew, and all are tried: of 42 records in 63
+ * lines 31 are at home with any seed, 35 with the best of 64, 36 with the best
+ * of all. More records at home are fewer second misses.
  */
-#define SEED_TRIES	64U
+#define SEED_TRIES	(SHELF_SEEDS / 2)	/* odd ones */
 
-#define EVEN_LINES	0x5555555555555555ULL
-
-/* Bits of the other lines of their pairs. */
-static u64 swap_pairs(u64 lines)
-{
-	return (lines & EVEN_LINES) << 1 | (lines >> 1 & EVEN_LINES);
-}
-
-/*
- * How good a seed is: a reader that looks up many at a time asks for the home
- * line first, one that looks up a single record for both lines of the pair. So
- * a point for each record at home, and one for each in its pair.
- */
+/* How many lines are homes, and so hold a record that is at home. */
 static u32 seed_score(const struct leaf_item *items, u32 n, u32 seed)
 {
-	u64 once = 1, twice = 0;	/* line 0 is the header */
-	u32 at_home, beside, i;
+	u64 homes = 0;
+	u32 i;
 
-	for (i = 0; i < n; i++) {
-		u64 line = 1ULL << shelf_home(items[i].hash, seed);
-
-		twice |= once & line;
-		once |= line;
-	}
-	at_home = hweight64(once);
-	beside = hweight64(twice & ~swap_pairs(once));
-	return 2 * at_home + beside;
+	for (i = 0; i < n; i++)
+		homes |= 1ULL << shelf_home(items[i].hash, seed);
+	return hweight64(homes & ~1ULL);	/* line 0 is the header */
 }
 
 static u32 best_seed(const struct leaf_item *items, u32 n, u32 hint)
 {
 	u32 best = hint, most = 0, try;
 
-	/* Line 0 counts as one at home. */
-	for (try = 0; try < SEED_TRIES && most < 2 * (n + 1); try++) {
-		u32 seed = (hint + try) % SHELF_SEEDS;
+	for (try = 0; try < SEED_TRIES && most < n; try++) {
+		u32 seed = (hint + 2 * try) % SHELF_SEEDS | 1;
 		u32 score = seed_score(items, n, seed);
 
 		if (score > most) {
@@ -74,8 +56,11 @@ static void place_away(struct shelf_record *image, u64 *taken,
 		slot = __ffs64(~*taken);
 	*taken |= 1ULL << slot;
 	image[slot] = item->record;
-	image[slot].next = image[home].next;
-	image[home].next = (u8)slot;
+	if (image[home].next)
+		image[slot].next = (u8)(home ^ image[home].next ^ slot);
+	else
+		image[slot].next = 0;
+	image[home].next = (u8)(home ^ slot);
 }
 
 static void place_all(struct shelf_record *image, const struct leaf_item *items,

@@ -57,20 +57,19 @@ static inline void shelf_ask_home(const struct shelf_view *v, __u32 bits,
 {
 	__u64 hash = ring->hash[at];
 	__u32 entry = shelf_walk(v, ring->top[at], bits, shelf_place(hash));
-	const struct shelf_record *leaf = shelf_view_page(v, shelf_entry_page(entry));
 
-	ring->r[at] = leaf + shelf_home(hash, shelf_entry_tag(entry));
+	ring->r[at] = shelf_home_line(v, entry, hash);
 	shelf_prefetch(ring->r[at]);
 }
 
 static inline void shelf_ask_next(struct shelf_ring *ring, size_t at, __s64 id)
 {
 	const struct shelf_record *home = ring->r[at];
-	__u32 next = SHELF_LOAD(home->next);
-	__u32 here = (SHELF_LOAD(home->id) == id) | (next == 0);
+	__u32 turn = SHELF_LOAD(home->next);
 
-	SHELF_OPAQUE(here);
-	ring->r[at] = here ? home : shelf_leaf_line(home, next);
+	turn = SHELF_IS(home->id, id) ? 0 : turn;
+	SHELF_OPAQUE(turn);
+	ring->r[at] = shelf_leaf_line(home, turn);
 	shelf_prefetch(ring->r[at]);
 }
 

@@ -183,15 +183,13 @@ int draft_apply(struct draft *d, const struct batch *b)
 {
 	struct table products = {
 		.dir = d->root->product_dir,
-		.bits = &d->root->product_bits,
-		.max_bits = SHELF_PRODUCT_DIR_BITS,
+		.bits = SHELF_PRODUCT_DIR_BITS,
 		.kind = SHELF_KIND_PRODUCTS,
 		.change = product_change,
 	};
 	struct table catalogs = {
 		.dir = d->root->catalog_dir,
-		.bits = &d->root->catalog_bits,
-		.max_bits = SHELF_CATALOG_DIR_BITS,
+		.bits = SHELF_CATALOG_DIR_BITS,
 		.kind = SHELF_KIND_CATALOGS,
 		.change = catalog_change,
 	};

@@ -112,8 +112,11 @@ static u32 image_find(const struct shelf_record *image, u64 hash, u32 seed, s64 
 {
 	u32 slot = shelf_home(hash, seed);
 
-	while (slot && !(image[slot].state && image[slot].id == id))
-		slot = image[slot].next;
+	while (!(image[slot].state && image[slot].id == id)) {
+		if (!image[slot].next)
+			return 0;
+		slot ^= image[slot].next;
+	}
 	return slot;
 }
 

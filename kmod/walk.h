@@ -30,8 +30,11 @@
  */
 #ifdef SHELF_TSAN
 #define SHELF_LOAD(x)	__atomic_load_n(&(x), __ATOMIC_ACQUIRE)
+#define SHELF_IS(x, y)	(SHELF_LOAD(x) == (y))
 #else
 #define SHELF_LOAD(x)	(*(const volatile __typeof__(x) *)&(x))
+/* What is only compared may be loaded again; the CPU loads and compares in one go. */
+#define SHELF_IS(x, y)	((x) == (y))
 #endif
 
 static inline void shelf_copy(void *to, const void *from, size_t bytes)
@@ -56,7 +59,7 @@ struct shelf_view {
 	void *const *chunks;	/* kernel addresses of the arena's chunks */
 #else
 	const __u8 *arena;
-	__u64 mask;		/* arena_bytes - 1 */
+	__u64 mask;		/* arena_bytes - SHELF_PAGE_BYTES */
 #endif
 	__u64 seed;
 	const struct shelf_root *root;
@@ -71,6 +74,16 @@ static inline const void *shelf_view_page(const struct shelf_view *v, __u32 page
 	       ((page & ((1U << shift) - 1)) << SHELF_PAGE_SHIFT);
 #else
 	return v->arena + (((__u64)page << SHELF_PAGE_SHIFT) & v->mask);
+#endif
+}
+
+/* The page that a directory entry names. */
+static inline const void *shelf_view_entry(const struct shelf_view *v, __u32 entry)
+{
+#ifdef __KERNEL__
+	return shelf_view_page(v, entry >> SHELF_TAG_BITS);
+#else
+	return v->arena + (((__u64)entry << (SHELF_PAGE_SHIFT - SHELF_TAG_BITS)) & v->mask);
 #endif
 }
 
@@ -119,28 +132,27 @@ static inline __u64 shelf_place(__u64 hash)
 				 shelf_mulhi(hash, 0x5555555555555555ULL));
 }
 
-/* The slot, 1 to 63, at which a record is looked for first. */
+/* The slot at which a record is looked for first: 0, the header, as well. */
 static inline __u32 shelf_home(__u64 hash, __u32 seed)
 {
-	__u32 x = (__u32)hash * (2 * seed + 1);
-
-	return 1 + (__u32)(((__u64)x * SHELF_LEAF_SLOTS) >> 32);
+	return (__u32)hash * seed >> 26;
 }
 
-/* The first @bits bits of a place, @bits from 0 to 63. */
+/* The first @bits bits of a place, @bits from 1 to 32. */
 static inline __u32 shelf_prefix(__u64 place, __u32 bits)
 {
-	return (__u32)((place >> 1) >> (63 - bits));
+	return (__u32)(place >> (-bits & 63));
 }
 
 /*
  * A small node uses its first entries. All nodes begin at a page, so to keep
  * them from fighting over the same cache sets each turns its lines by a number
- * of its own.
+ * of its own; the lowest four bits come from the entry's tag, where a walk has
+ * them beside that number.
  */
 static inline __u32 shelf_node_index(__u32 page, __u32 index)
 {
-	return (index ^ (page << 4)) & (SHELF_NODE_ENTRIES - 1);
+	return (index ^ (page << 4 | 15)) & (SHELF_NODE_ENTRIES - 1);
 }
 
 static inline __u32 shelf_entry_page(__u32 entry)
@@ -153,32 +165,48 @@ static inline __u32 shelf_entry_tag(__u32 entry)
 	return entry & ((1U << SHELF_TAG_BITS) - 1);
 }
 
+static inline __u32 shelf_node_tag(__u32 bits)
+{
+	return (1U << SHELF_TAG_BITS) - bits;
+}
+
+/* How many bits the node takes that @entry names. */
+static inline __u32 shelf_node_bits(__u32 entry)
+{
+	return -entry & ((1U << SHELF_TAG_BITS) - 1);
+}
+
 /* The word of a node, given by @entry, where @place is looked for. */
 static inline const __u32 *shelf_node_word(const struct shelf_view *v, __u32 entry,
 					   __u64 place)
 {
-	const __u32 *node = shelf_view_page(v, shelf_entry_page(entry));
-	__u32 bits = shelf_entry_tag(entry) - SHELF_TAG_NODE;
+	const __u32 *node = shelf_view_entry(v, entry);
+	__u32 index = (__u32)(place >> (entry & 63));
 
-	return node + shelf_node_index(shelf_entry_page(entry),
-				       shelf_prefix(place, bits));
+	/* shelf_node_index() */
+	return node + ((index ^ entry >> 4) & (SHELF_NODE_ENTRIES - 1));
 }
 
-/* From an entry of the top table, of @bits bits, to that of @place's leaf. */
+/*
+ * From an entry of the top table, of @bits bits, to that of @place's leaf. Nodes
+ * below nodes are for many millions.
+ */
 static inline __u32 shelf_walk(const struct shelf_view *v, __u32 entry, __u32 bits,
 			       __u64 place)
 {
-	int level;
+	__u32 level;
 
-	for (level = 1; level < SHELF_LEVELS; level++) {
-		const __u32 *word;
-
-		if (shelf_entry_tag(entry) < SHELF_TAG_NODE)
+	if (shelf_entry_tag(entry) < SHELF_TAG_NODE)
+		return entry;
+	place <<= bits;
+	bits = shelf_node_bits(entry);
+	entry = SHELF_LOAD(*shelf_node_word(v, entry, place));
+	for (level = 2; level < SHELF_LEVELS; level++) {
+		if (__builtin_expect(shelf_entry_tag(entry) < SHELF_TAG_NODE, 1))
 			break;
 		place <<= bits;
-		word = shelf_node_word(v, entry, place);
-		bits = shelf_entry_tag(entry) - SHELF_TAG_NODE;
-		entry = SHELF_LOAD(*word);
+		bits = shelf_node_bits(entry);
+		entry = SHELF_LOAD(*shelf_node_word(v, entry, place));
 	}
 	return entry;
 }
@@ -195,13 +223,15 @@ struct shelf_record {
 /* What no compiler knows the value of, and so can't branch on piecemeal. */
 #define SHELF_OPAQUE(x)	__asm__("" : "+r"(x))
 
-/* A leaf is a page, and pages lie at multiples of their size. */
+/*
+ * Another line of @r's leaf, its slot given XOR that of @r: a leaf is a page, and
+ * pages lie at multiples of their size.
+ */
 static inline const struct shelf_record *
-shelf_leaf_line(const struct shelf_record *r, __u32 slot)
+shelf_leaf_line(const struct shelf_record *r, __u32 turn)
 {
-	const __u8 *leaf = (const __u8 *)((uintptr_t)r & ~(uintptr_t)(SHELF_PAGE_BYTES - 1));
-
-	return (const struct shelf_record *)leaf + slot % (SHELF_LEAF_SLOTS + 1);
+	turn = turn % (SHELF_LEAF_SLOTS + 1) * SHELF_LINE;
+	return (const struct shelf_record *)((uintptr_t)r ^ turn);
 }
 
 /* Along the chain from @r on. */
@@ -211,7 +241,7 @@ shelf_find_from(const struct shelf_record *r, __s64 id)
 	__u32 next, i;
 
 	for (i = 0; i < SHELF_LEAF_SLOTS; i++) {
-		if (SHELF_LOAD(r->id) == id && SHELF_LOAD(r->state))
+		if (SHELF_IS(r->id, id) && !SHELF_IS(r->state, 0))
 			return r;
 		next = SHELF_LOAD(r->next);
 		if (!next)
@@ -222,26 +252,35 @@ shelf_find_from(const struct shelf_record *r, __s64 id)
 }
 
 /*
- * A record is at home, or in the other line of its 128-byte pair, or, seldom,
- * elsewhere. Both lines are asked for at once and the choice between them is
- * arithmetic: a branch would be a guess that only a missed load can settle, and
- * a CPU that guessed wrong throws away the lookups that it had begun behind it.
+ * A record is at home, or where its home's chain goes next, or, seldom, further
+ * along it. The choice between the first two is arithmetic: a branch would be a
+ * guess that only a missed load can settle, and a CPU that guessed wrong throws
+ * away the lookups that it had begun behind it.
  *
- * An empty line, and line 0, the header, may look like the record of an id; its
+ * An empty line, and slot 0, the header, may look like the record of an id; its
  * state, 0, tells.
  */
 static inline const struct shelf_record *
-shelf_find_in(const struct shelf_record *leaf, __u32 slot, __s64 id)
+shelf_find_in(const struct shelf_record *home, __s64 id)
 {
-	__u32 home = SHELF_LOAD(leaf[slot].id) == id;
-	__u32 pair = SHELF_LOAD(leaf[slot ^ 1].id) == id;
-	const struct shelf_record *r = leaf + (slot ^ 1 ^ home);
-	__u32 found = home | pair;
+	__u32 turn = SHELF_LOAD(home->next);
+	const struct shelf_record *r;
 
-	SHELF_OPAQUE(found);
-	if (__builtin_expect(found && SHELF_LOAD(r->state), 1))
+	turn = SHELF_IS(home->id, id) ? 0 : turn;
+	SHELF_OPAQUE(turn);
+	r = shelf_leaf_line(home, turn);
+	if (__builtin_expect(SHELF_IS(r->id, id) && !SHELF_IS(r->state, 0), 1))
 		return r;
-	return shelf_find_from(leaf + slot, id);
+	return shelf_find_from(home, id);
+}
+
+/* Where an id of @hash is looked for first, in the leaf that @entry names. */
+static inline const struct shelf_record *
+shelf_home_line(const struct shelf_view *v, __u32 entry, __u64 hash)
+{
+	const struct shelf_record *leaf = shelf_view_entry(v, entry);
+
+	return leaf + shelf_home(hash, shelf_entry_tag(entry));
 }
 
 static inline const struct shelf_record *
@@ -251,22 +290,7 @@ shelf_find(const struct shelf_view *v, const __u32 *dir, __u32 bits, __s64 id)
 	__u64 place = shelf_place(hash);
 	__u32 entry = shelf_walk(v, SHELF_LOAD(dir[shelf_prefix(place, bits)]), bits, place);
 
-	return shelf_find_in(shelf_view_page(v, shelf_entry_page(entry)),
-			     shelf_home(hash, shelf_entry_tag(entry)), id);
-}
-
-static inline __u32 shelf_product_bits(const struct shelf_view *v)
-{
-	__u32 bits = SHELF_LOAD(v->root->product_bits);
-
-	return bits < SHELF_PRODUCT_DIR_BITS ? bits : SHELF_PRODUCT_DIR_BITS;
-}
-
-static inline __u32 shelf_catalog_bits(const struct shelf_view *v)
-{
-	__u32 bits = SHELF_LOAD(v->root->catalog_bits);
-
-	return bits < SHELF_CATALOG_DIR_BITS ? bits : SHELF_CATALOG_DIR_BITS;
+	return shelf_find_in(shelf_home_line(v, entry, hash), id);
 }
 
 /* The product's record in the arena, or NULL. */
@@ -274,7 +298,7 @@ static inline const struct shelf_product *
 shelf_view_product(const struct shelf_view *v, __s64 id)
 {
 	return (const struct shelf_product *)
-	       shelf_find(v, v->root->product_dir, shelf_product_bits(v), id);
+	       shelf_find(v, v->root->product_dir, SHELF_PRODUCT_DIR_BITS, id);
 }
 
 /* The catalog's record in the arena, or NULL. */
@@ -282,7 +306,7 @@ static inline const struct shelf_catalog *
 shelf_view_catalog(const struct shelf_view *v, __s64 id)
 {
 	return (const struct shelf_catalog *)
-	       shelf_find(v, v->root->catalog_dir, shelf_catalog_bits(v), id);
+	       shelf_find(v, v->root->catalog_dir, SHELF_CATALOG_DIR_BITS, id);
 }
 
 /*

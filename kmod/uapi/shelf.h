@@ -104,8 +104,9 @@ struct shelf_control {
 
 /*
  * A directory entry: page << 8 | tag. Tag below SHELF_TAG_NODE: a leaf, and
- * the tag is its placement seed. From SHELF_TAG_NODE on: an inner node of
- * 2^(tag - SHELF_TAG_NODE) entries. Zero: nothing here (page 0 is all zeros).
+ * the tag is its placement seed, an odd number. From SHELF_TAG_NODE on: an
+ * inner node of 2^(256 - tag) entries, so that the tag's low six bits are how
+ * far a place is shifted. Zero: nothing here (page 0 is all zeros).
  */
 #define SHELF_TAG_BITS		8
 #define SHELF_TAG_NODE		0xf0U
@@ -115,7 +116,7 @@ struct shelf_control {
 #define SHELF_LEVELS		7	/* root table and six nodes: 64 bits */
 
 #define SHELF_LINE		64U
-#define SHELF_LEAF_SLOTS	63U	/* slots 1 to 63; line 0 is the header */
+#define SHELF_LEAF_SLOTS	63U	/* slots 1 to 63; slot 0 is the header */
 #define SHELF_LEAF_FULL		60U	/* a leaf of more splits */
 
 #define SHELF_PRODUCT_DIR_BITS	9
@@ -128,7 +129,6 @@ struct shelf_control {
  * @generation: of this snapshot
  * @products, @catalogs, @memberships: how many there are
  * @attrs_bytes: sum of the products' attribute lengths
- * @product_bits, @catalog_bits: log2 of the entries in use of the two tables
  * @committed_ns: CLOCK_REALTIME of the commit, nanoseconds
  * @catalog_dir, @product_dir: the tries' top tables
  */
@@ -139,15 +139,17 @@ struct shelf_root {
 	__u64 catalogs;
 	__u64 memberships;
 	__u64 attrs_bytes;
-	__u32 product_bits;
-	__u32 catalog_bits;
 	__u64 committed_ns;
-	__u64 reserved[120];
+	__u64 reserved[121];
 	__u32 catalog_dir[1U << SHELF_CATALOG_DIR_BITS];	/* at 1024 */
 	__u32 product_dir[1U << SHELF_PRODUCT_DIR_BITS];	/* at 2048 */
 };
 
-/* First line of a leaf, of a set page and of a slab page. */
+/*
+ * First line of a leaf, of a set page and of a slab page. In a leaf it takes the
+ * place of slot 0: @writer is zero there but for its byte at 62, the slot's
+ * @next, and so the slot's @state, at 63, says that there is no record.
+ */
 #define SHELF_KIND_FREE		0
 #define SHELF_KIND_ROOT		1
 #define SHELF_KIND_NODE		2
@@ -183,7 +185,8 @@ struct shelf_page_header {
  * @flags: the application's
  * @currency: three upper-case letters and a NUL, or all zero
  * @attrs_len: bytes, 0 to SHELF_ATTRS_MAX
- * @next: slot of the next record with the same home, 0 = none (in answers 0)
+ * @next: slot of the next record with the same home, XOR the record's own slot,
+ *        so 0 = none (in answers 0)
  * @state: SHELF_PRESENT, or 0 for a free slot (in answers: no such product)
  */
 struct shelf_product {

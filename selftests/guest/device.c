@@ -330,7 +330,7 @@ static void *live_and_die(void *arg)
 		wrong += count_wrong(&s, 1, 20, 100, i);
 		kit_drop(&k);
 		wrong += count_wrong(&s, 1, 20, 100, i);
-		munmap(a, s.mask + 1);
+		munmap(a, s.mask + SHELF_PAGE_BYTES);
 		munmap(c, PAGE);
 	}
 	return (void *)wrong;

@@ -40,8 +40,7 @@ static struct field control[] = {
 static struct field root[] = {
 	F(shelf_root, magic), F(shelf_root, generation), F(shelf_root, products),
 	F(shelf_root, catalogs), F(shelf_root, memberships),
-	F(shelf_root, attrs_bytes), F(shelf_root, product_bits),
-	F(shelf_root, catalog_bits), F(shelf_root, committed_ns),
+	F(shelf_root, attrs_bytes), F(shelf_root, committed_ns),
 	F(shelf_root, reserved), F(shelf_root, catalog_dir),
 	F(shelf_root, product_dir),
 };
@@ -294,8 +293,8 @@ static bool hash_row(struct parse *p, char **cell)
 		  shelf_prefix(place, SHELF_PRODUCT_DIR_BITS)) &&
 	     same(p, "the catalog index", cell[5],
 		  shelf_prefix(place, SHELF_CATALOG_DIR_BITS)) &&
-	     same(p, "home 0", cell[6], shelf_home(hash, 0)) &&
-	     same(p, "home 1", cell[7], shelf_home(hash, 1)) &&
+	     same(p, "home 1", cell[6], shelf_home(hash, 1)) &&
+	     same(p, "home 3", cell[7], shelf_home(hash, 3)) &&
 	     same(p, "home 239", cell[8], shelf_home(hash, 239));
 	p->hashes++;
 	p->bad_hashes += !ok;

@@ -13,7 +13,7 @@ struct shelf_view hosted_view(const struct hosted *h)
 {
 	return (struct shelf_view){
 		.arena = h->base + SHELF_MMAP_ARENA,
-		.mask = h->arena_bytes - 1,
+		.mask = h->arena_bytes - SHELF_PAGE_BYTES,
 		.seed = h->store.seed,
 		.root = h->store.root,
 	};
@@ -339,7 +339,7 @@ static void reach_table(struct reach *r, const u32 *dir, u32 page, u32 bits, u32
 		r->pages++;
 		if (tag >= SHELF_TAG_NODE) {
 			reach_table(r, arena_page(r->a, below), below,
-				    tag - SHELF_TAG_NODE, consumed + bits, catalogs);
+				    shelf_node_bits(entry), consumed + bits, catalogs);
 			continue;
 		}
 		leaf = arena_page(r->a, below);
@@ -360,8 +360,8 @@ void model_account(struct hosted *h)
 	store_reclaim(st);
 	st->quarantine_ns = quarantine;
 	r.slab_seen = calloc(a->max_chunks, CHUNK_PAGES);
-	reach_table(&r, st->root->product_dir, 0, st->root->product_bits, 0, false);
-	reach_table(&r, st->root->catalog_dir, 0, st->root->catalog_bits, 0, true);
+	reach_table(&r, st->root->product_dir, 0, SHELF_PRODUCT_DIR_BITS, 0, false);
+	reach_table(&r, st->root->catalog_dir, 0, SHELF_CATALOG_DIR_BITS, 0, true);
 	free(r.slab_seen);
 	used = (u64)a->chunks * CHUNK_PAGES - a->free_pages;
 	if (used != r.pages || a->slot_bytes != r.slot_bytes)

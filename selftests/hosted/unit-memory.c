@@ -140,7 +140,7 @@ static void test_garbage(void **state)
 	(void)state;
 	for (round = 0; round < 300; round++) {
 		struct shelf_view v = {
-			.arena = arena, .mask = bytes - 1, .seed = round,
+			.arena = arena, .mask = bytes - SHELF_PAGE_BYTES, .seed = round,
 			.root = (void *)(arena + 4096 * (round % 256)),
 		};
 

@@ -44,7 +44,7 @@ static struct shelf reader_of(struct hosted *h)
 		.flags = 0,
 		.control = (const struct shelf_control *)h->base,
 		.arena = h->base + SHELF_MMAP_ARENA,
-		.mask = h->arena_bytes - 1,
+		.mask = h->arena_bytes - SHELF_PAGE_BYTES,
 		.seed = h->store.control->seed,
 	};
 }

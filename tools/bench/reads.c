@@ -219,7 +219,7 @@ static uint64_t entry_bytes(const struct shelf_view *v, const __u32 *dir, uint32
 
 		if (shelf_entry_tag(entry) >= SHELF_TAG_NODE)
 			bytes += entry_bytes(v, shelf_view_page(v, shelf_entry_page(entry)),
-					     shelf_entry_tag(entry) - SHELF_TAG_NODE,
+					     shelf_node_bits(entry),
 					     shelf_entry_page(entry));
 	}
 	return bytes;
@@ -230,7 +230,7 @@ static uint64_t dir_bytes(const struct bench_shelf *s)
 	struct shelf_section c;
 
 	shelf_begin(&s->reader, &c);
-	return entry_bytes(&c.view, c.view.root->product_dir, c.view.root->product_bits, 0);
+	return entry_bytes(&c.view, c.view.root->product_dir, SHELF_PRODUCT_DIR_BITS, 0);
 }
 
 static uint64_t leaf_bytes(const struct bench_shelf *s)

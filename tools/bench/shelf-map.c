@@ -76,8 +76,7 @@ static uint64_t run_rate(const struct shelf *s, const int64_t *ids, size_t n)
 			shelf_begin(s, &c);
 			for (i = 0, part = 0; i < count; i++) {
 				p = shelf_view_product(&c.view, ids[at + i]);
-				part += p ? (uint64_t)SHELF_LOAD(p->price) +
-					    (uint64_t)SHELF_LOAD(p->stock) : 0;
+				part += p ? (uint64_t)(p->price + p->stock) : 0;
 			}
 		} while (shelf_retry(s, &c));
 		sum += part;
@@ -179,7 +178,7 @@ struct bench_shelf *bench_shelf_make(uint64_t products, bool huge)
 	s->reader.fd = -1;
 	s->reader.control = (const struct shelf_control *)s->hosted->base;
 	s->reader.arena = s->hosted->base + SHELF_MMAP_ARENA;
-	s->reader.mask = s->hosted->arena_bytes - 1;
+	s->reader.mask = s->hosted->arena_bytes - SHELF_PAGE_BYTES;
 	s->reader.seed = s->reader.control->seed;
 	batch_init(&b, ~0ULL);
 	for (i = 0; i < products; i++)

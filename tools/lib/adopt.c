@@ -36,7 +36,6 @@ struct census {
 struct level {
 	const u32 *dir;		/* of the trie's top */
 	u32 dir_bits;
-	u32 max_bits;		/* of the top */
 	u32 kind;		/* of its leaves */
 	const u32 *entries;
 	u32 page;		/* 0: the top */
@@ -180,12 +179,14 @@ static bool check_chain(const struct shelf_record *leaf, u32 slot)
 {
 	u32 steps;
 
-	for (steps = 0; slot && steps < SHELF_LEAF_SLOTS; steps++) {
-		if (slot > SHELF_LEAF_SLOTS)
+	for (steps = 0; steps < SHELF_LEAF_SLOTS; steps++) {
+		if (!leaf[slot].next)
+			return true;
+		slot ^= leaf[slot].next;
+		if (!slot || slot > SHELF_LEAF_SLOTS)
 			return false;
-		slot = leaf[slot].next;
 	}
-	return !slot;
+	return false;
 }
 
 /* A record must also be where a reader looks for it. */
@@ -206,7 +207,7 @@ static u64 level_place(const struct level *l, u32 index)
 {
 	u32 used = l->consumed + l->bits;
 
-	return used ? l->base | (u64)index << (64 - used) : 0;
+	return l->base | (u64)index << (64 - used);
 }
 
 /*
@@ -223,7 +224,9 @@ static u32 check_leaf(struct census *c, const struct level *l, u32 index, u32 en
 	    h->level < l->consumed || h->level > used ||
 	    index % (1U << (used - h->level)) || h->key != level_place(l, index))
 		return 0;
-	for (i = 1; i <= SHELF_LEAF_SLOTS; i++)
+	if (leaf->state)
+		return 0;
+	for (i = 0; i <= SHELF_LEAF_SLOTS; i++)
 		if (!check_chain(leaf, i) || !check_record(c, l, &leaf[i]))
 			return 0;
 	return 1U << (used - h->level);
@@ -235,14 +238,14 @@ static bool check_table(struct census *c, const struct level *l);
 static bool check_node(struct census *c, const struct level *l, u32 index, u32 entry)
 {
 	u32 used = l->consumed + l->bits, left = 64 - used;
-	u32 full = l->page ? min(SHELF_NODE_BITS + 0U, 64 - l->consumed) : l->max_bits;
+	bool full = !l->page || l->bits == min(SHELF_NODE_BITS + 0U, 64 - l->consumed);
 	struct level node = *l;
 
 	node.page = shelf_entry_page(entry);
-	node.bits = shelf_entry_tag(entry) - SHELF_TAG_NODE;
+	node.bits = shelf_node_bits(entry);
 	node.consumed = used;
 	node.base = level_place(l, index);
-	if (l->bits != full || !node.bits || node.bits > SHELF_NODE_BITS ||
+	if (!full || !node.bits || node.bits > SHELF_NODE_BITS ||
 	    node.bits > left || !claim(c, node.page, SHELF_KIND_NODE))
 		return false;
 	node.entries = shelf_view_page(&c->view, node.page);
@@ -279,15 +282,13 @@ static bool check_table(struct census *c, const struct level *l)
 	return true;
 }
 
-static bool check_trie(struct census *c, const u32 *dir, u32 bits, u32 max_bits,
-		       u32 kind)
+static bool check_trie(struct census *c, const u32 *dir, u32 bits, u32 kind)
 {
 	const struct level top = {
-		.dir = dir, .dir_bits = bits, .max_bits = max_bits, .kind = kind,
-		.entries = dir, .bits = bits,
+		.dir = dir, .dir_bits = bits, .kind = kind, .entries = dir, .bits = bits,
 	};
 
-	return bits <= max_bits && check_table(c, &top);
+	return check_table(c, &top);
 }
 
 static bool page_is_zero(const void *page)
@@ -308,10 +309,10 @@ static bool check_snapshot(struct census *c, u32 root_page)
 	return page_is_zero(c->view.arena) && c->generation &&
 	       claim(c, root_page, SHELF_KIND_ROOT) &&
 	       r->magic == SHELF_ROOT_MAGIC && r->generation == c->generation &&
-	       check_trie(c, r->product_dir, r->product_bits,
-			  SHELF_PRODUCT_DIR_BITS, SHELF_KIND_PRODUCTS) &&
-	       check_trie(c, r->catalog_dir, r->catalog_bits,
-			  SHELF_CATALOG_DIR_BITS, SHELF_KIND_CATALOGS) &&
+	       check_trie(c, r->product_dir, SHELF_PRODUCT_DIR_BITS,
+			  SHELF_KIND_PRODUCTS) &&
+	       check_trie(c, r->catalog_dir, SHELF_CATALOG_DIR_BITS,
+			  SHELF_KIND_CATALOGS) &&
 	       c->products == r->products && c->catalogs == r->catalogs &&
 	       c->memberships == r->memberships &&
 	       c->attrs_bytes == r->attrs_bytes;
@@ -374,7 +375,7 @@ int store_adopt(struct store *st)
 
 	st->seed = control->seed;
 	c.view.arena = (const u8 *)control + SHELF_MMAP_ARENA;
-	c.view.mask = control->arena_bytes - 1;
+	c.view.mask = control->arena_bytes - SHELF_PAGE_BYTES;
 	c.view.seed = control->seed;
 	c.view.root = shelf_view_page(&c.view, (u32)(control->current_word &
 						     SHELF_ROOT_MASK));

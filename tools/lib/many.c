@@ -36,7 +36,7 @@ static long get_many_once(const struct shelf_view *v, void *arg)
 	struct get_many_arg *g = arg;
 
 	g->found = 0;
-	shelf_find_many(v, v->root->product_dir, shelf_product_bits(v), g->ids,
+	shelf_find_many(v, v->root->product_dir, SHELF_PRODUCT_DIR_BITS, g->ids,
 			g->count, answer, g);
 	return g->found;
 }
@@ -118,7 +118,7 @@ static void attrs_block(const struct shelf_view *v, struct attrs_arg *a, size_t 
 	struct attrs_arg block = { .products = a->products + at };
 	__u32 i, room;
 
-	shelf_find_many(v, v->root->product_dir, shelf_product_bits(v), a->ids + at, n,
+	shelf_find_many(v, v->root->product_dir, SHELF_PRODUCT_DIR_BITS, a->ids + at, n,
 			take_record, &block);
 	for (i = 0; i < n; i++)
 		if (block.products[i].attrs_len)

@@ -73,7 +73,7 @@ void *shelf_map_aligned(size_t bytes, int prot, int flags, int fd, off_t offset)
 static void unmap_shelf(struct shelf *s)
 {
 	if (s->arena)
-		munmap((void *)s->arena, s->mask + 1);
+		munmap((void *)s->arena, s->mask + SHELF_PAGE_BYTES);
 	if (s->control)
 		munmap((void *)s->control, SHELF_PAGE_BYTES);
 	s->arena = NULL;
@@ -93,7 +93,7 @@ static int map_control(struct shelf *s)
 
 static int map_arena(struct shelf *s, const struct shelf_control *c)
 {
-	s->mask = c->arena_bytes - 1;
+	s->mask = c->arena_bytes - SHELF_PAGE_BYTES;
 	s->seed = c->seed;
 	if (c->arena_bytes > SIZE_MAX - SHELF_CHUNK_BYTES)
 		return -ENOMEM;

@@ -189,7 +189,7 @@ struct shelf mapped_reader(const void *control, const void *arena)
 		.fd = -1,
 		.control = c,
 		.arena = arena,
-		.mask = c->arena_bytes - 1,
+		.mask = c->arena_bytes - SHELF_PAGE_BYTES,
 		.seed = c->seed,
 	};
 }
