@@ -34,11 +34,13 @@ union ioctl_arg {
  * struct ioctl_op - one row of the table
  * @size: of the struct as this kernel knows it
  * @min: of the oldest struct that makes sense
+ * @in_only: nothing goes back
  * @handle: fills in the answer
  */
 struct ioctl_op {
 	size_t size;
 	size_t min;
+	bool in_only;
 	int (*handle)(struct shelf *s, union ioctl_arg *arg);
 };
 
@@ -420,7 +422,12 @@ static const struct ioctl_op ioctl_ops[] = {
 	IOCTL_OP(SHELF_IOC_IS_MEMBER, ioctl_is_member, shelf_ioc_is_member,
 		 generation),
 	IOCTL_OP(SHELF_IOC_WAIT, ioctl_wait, shelf_ioc_wait, timeout_ns),
-	IOCTL_OP(SHELF_IOC_REPORT, ioctl_report, shelf_ioc_report, members),
+	[_IOC_NR(SHELF_IOC_REPORT)] = {
+		.size = sizeof(struct shelf_ioc_report),
+		.min = offsetofend(struct shelf_ioc_report, members),
+		.in_only = true,
+		.handle = ioctl_report,
+	},
 };
 
 static const struct ioctl_op *find_op(unsigned int cmd)
@@ -462,7 +469,9 @@ long shelf_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return ret;
 	a.size = size;	/* as checked, whatever it may have become since */
 	ret = INDIRECT_CALL_1(op->handle, ioctl_get, f->shelf, &a);
-	if (is_answer(ret) && copy_to_user(user, &a, min_t(size_t, size, op->size)))
+	if (op->in_only || !is_answer(ret))
+		return ret;
+	if (copy_to_user(user, &a, min_t(size_t, size, op->size)))
 		return -EFAULT;
 	return ret;
 }

@@ -9,11 +9,15 @@
  *   4. the record
  *
  * At any time each stage is at another id, so memory has work while the CPU has
- * some. No stage branches on a line that may not have come yet.
+ * some. No stage branches on a line that may not have come yet; the second may
+ * wait for a node below a node, which only shelves of many millions have.
  */
 #ifndef SHELF_MANY_H
 #define SHELF_MANY_H
 
+#ifndef __KERNEL__
+#include <assert.h>
+#endif
 #include "walk.h"
 
 /*
@@ -27,6 +31,9 @@
 #define SHELF_AHEAD_NEXT	8U
 #define SHELF_AHEAD		(SHELF_AHEAD_NODE + SHELF_AHEAD_HOME + SHELF_AHEAD_NEXT)
 #define SHELF_RING		64U	/* a power of two above SHELF_AHEAD */
+
+static_assert(SHELF_RING > SHELF_AHEAD && !(SHELF_RING & (SHELF_RING - 1)),
+	      "a turn of the ring is longer than the pipeline");
 
 struct shelf_ring {
 	__u64 hash[SHELF_RING];

@@ -18,6 +18,8 @@ static_assert(sizeof(struct shelf_record) == SHELF_LINE);
 static_assert(sizeof(struct shelf_product) == SHELF_LINE);
 static_assert(sizeof(struct shelf_catalog) == SHELF_LINE);
 static_assert(sizeof(struct shelf_page_header) == SHELF_LINE);
+/* In a leaf the rest of its line is zeros, but for slot 0's next. */
+static_assert(offsetof(struct shelf_page_header, writer) == SHELF_LINE / 2);
 /* table.c changes either kind of record by these alone. */
 static_assert(offsetof(struct shelf_record, next) == offsetof(struct shelf_product, next));
 static_assert(offsetof(struct shelf_record, next) == offsetof(struct shelf_catalog, next));

@@ -8,6 +8,8 @@
  * them may go wrong before it validates: every offset is masked into the
  * reservation, every loop has a bound of its own, every length is clamped to
  * the page it is in. (P2, P8)
+ *
+ * C, and C++ as far as both agree, hence the casts.
  */
 #ifndef SHELF_WALK_H
 #define SHELF_WALK_H
@@ -48,6 +50,10 @@ static inline void shelf_copy(void *to, const void *from, size_t bytes)
 		t[i] = __atomic_load_n(&f[i], __ATOMIC_ACQUIRE);
 #else
 	memcpy(to, from, bytes);
+#ifndef __KERNEL__
+	/* So that the copy is what is looked at, not the source once more. */
+	__asm__ volatile("" : : : "memory");
+#endif
 #endif
 }
 
@@ -180,7 +186,7 @@ static inline __u32 shelf_node_bits(__u32 entry)
 static inline const __u32 *shelf_node_word(const struct shelf_view *v, __u32 entry,
 					   __u64 place)
 {
-	const __u32 *node = shelf_view_entry(v, entry);
+	const __u32 *node = (const __u32 *)shelf_view_entry(v, entry);
 	__u32 index = (__u32)(place >> (entry & 63));
 
 	/* shelf_node_index() */
@@ -278,7 +284,8 @@ shelf_find_in(const struct shelf_record *home, __s64 id)
 static inline const struct shelf_record *
 shelf_home_line(const struct shelf_view *v, __u32 entry, __u64 hash)
 {
-	const struct shelf_record *leaf = shelf_view_entry(v, entry);
+	const struct shelf_record *leaf =
+		(const struct shelf_record *)shelf_view_entry(v, entry);
 
 	return leaf + shelf_home(hash, shelf_entry_tag(entry));
 }
@@ -318,7 +325,7 @@ static inline const void *shelf_attrs_run(const struct shelf_view *v,
 					  __u32 at, __u32 room, __u32 *n)
 {
 	__u32 slot_room, page, left;
-	const __u8 *slot = shelf_view_slot(v, p->attrs_ref, &slot_room);
+	const __u8 *slot = (const __u8 *)shelf_view_slot(v, p->attrs_ref, &slot_room);
 
 	slot_room -= SHELF_SLOT_KEY;
 	slot += SHELF_SLOT_KEY;
@@ -411,11 +418,12 @@ shelf_tree_run(const struct shelf_view *v, __u32 page, __u32 level, __s64 id,
 	       __s64 *next_first)
 {
 	struct shelf_run run = { .last = true };
-	const struct shelf_page_header *h = shelf_view_page(v, page);
+	const struct shelf_page_header *h =
+		(const struct shelf_page_header *)shelf_view_page(v, page);
 	__u32 n;
 
 	for (level %= SHELF_SET_LEVELS + 1; level; level--) {
-		const struct shelf_fence *f = (const void *)(h + 1);
+		const struct shelf_fence *f = (const struct shelf_fence *)(h + 1);
 		__u32 i;
 
 		n = SHELF_LOAD(h->count);
@@ -425,7 +433,8 @@ shelf_tree_run(const struct shelf_view *v, __u32 page, __u32 level, __s64 id,
 			*next_first = SHELF_LOAD(f[i + 1].first);
 			run.last = false;
 		}
-		h = shelf_view_page(v, SHELF_LOAD(f[i].page));
+		h = (const struct shelf_page_header *)
+			shelf_view_page(v, SHELF_LOAD(f[i].page));
 	}
 	n = SHELF_LOAD(h->count);
 	run.count = n < SHELF_SET_PAGE_MEMBERS ? n : SHELF_SET_PAGE_MEMBERS;

@@ -65,6 +65,7 @@ static struct shelf_counts *all;	/* under @lock */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t ending;		/* calls thread_ended() */
 static int once_error;
+static bool began;
 
 static __thread struct counter *mine;
 
@@ -99,15 +100,20 @@ static struct sums total_locked(const struct shelf_counts *of)
 	return sums;
 }
 
+static __u64 reportable(__u64 n)
+{
+	return n < SHELF_REPORT_MAX ? n : SHELF_REPORT_MAX;
+}
+
 /* What the kernel refuses (one too old, say) is not offered again. */
 static void report_locked(struct shelf_counts *of)
 {
 	struct sums sums = total_locked(of);
 	struct shelf_ioc_report q = {
 		.size = sizeof(q),
-		.lookups = sums.lookups - of->told.lookups,
-		.hits = sums.hits - of->told.hits,
-		.members = sums.members - of->told.members,
+		.lookups = reportable(sums.lookups - of->told.lookups),
+		.hits = reportable(sums.hits - of->told.hits),
+		.members = reportable(sums.members - of->told.members),
 	};
 	int error = errno;
 
@@ -197,9 +203,17 @@ static void child_after_fork(void)
 static void begin_once(void)
 {
 	once_error = pthread_key_create(&ending, thread_ended);
-	if (!once_error)
+	began = !once_error;
+	if (began)
 		once_error = pthread_atfork(before_fork, after_fork,
 					    child_after_fork);
+}
+
+/* A plugin that has this library in it may be unloaded before its threads end. */
+static void __attribute__((destructor)) end_once(void)
+{
+	if (began)
+		pthread_key_delete(ending);
 }
 
 int shelf_counts_begin(struct shelf *s)
@@ -259,7 +273,7 @@ static struct counter *new_mine(void)
 
 	if (!c)
 		return NULL;
-	c->mine = mine;
+	*c = (struct counter){ .mine = mine };
 	if (pthread_setspecific(ending, c)) {
 		free(c);
 		return NULL;

@@ -17,8 +17,6 @@
 /* A hosted shelf has nobody else to ask; each try past the first few yields. */
 #define HOSTED_TRIES	(1U << 16)
 
-#define always_inline	inline __attribute__((always_inline))
-
 static inline bool try_again(const struct shelf *s, unsigned int tries)
 {
 	if (tries < MAPPED_TRIES)
@@ -34,7 +32,7 @@ static inline bool try_again(const struct shelf *s, unsigned int tries)
  * its argument, so that a lookup is one function without an indirect call.
  * Returns false if the caller must ask by ioctl.
  */
-static always_inline bool
+static __always_inline bool
 optimistic(const struct shelf *s,
 	   long (*once)(const struct shelf_view *v, void *arg), void *arg,
 	   __u64 *generation, long *result)
@@ -55,7 +53,7 @@ optimistic(const struct shelf *s,
 }
 
 /* What went by ioctl the kernel has counted itself. */
-static always_inline void count_mapped(const struct shelf *s, __u64 lookups,
+static __always_inline void count_mapped(const struct shelf *s, __u64 lookups,
 				       __u64 hits, __u64 members)
 {
 	if (__builtin_expect(s->flags & SHELF_OPEN_COUNT, 0))
@@ -70,7 +68,7 @@ static inline int by_ioctl(const struct shelf *s, unsigned long request, void *a
 }
 
 /* What concerns the arena alone does not leave it, as in the ioctl's answer. */
-static always_inline void strip(struct shelf_product *p)
+static __always_inline void strip(struct shelf_product *p)
 {
 	/* Only a file that no writer of ours made says more. */
 	if (p->attrs_len > SHELF_ATTRS_MAX)
@@ -80,7 +78,7 @@ static always_inline void strip(struct shelf_product *p)
 }
 
 /* Where a damaged file has fewer bytes than it says, the rest is zeros. */
-static always_inline void copy_attrs(const struct shelf_view *v,
+static __always_inline void copy_attrs(const struct shelf_view *v,
 				     const struct shelf_product *p, void *to, __u32 room)
 {
 	__u32 done = shelf_view_attrs(v, p, to, room);
@@ -88,5 +86,9 @@ static always_inline void copy_attrs(const struct shelf_view *v,
 	while (done < p->attrs_len && done < room && done < SHELF_ATTRS_MAX)
 		((__u8 *)to)[done++] = 0;
 }
+
+/* 1, 0 or an error, as shelf_get_attrs(). */
+int shelf_get_by_ioctl(const struct shelf *s, __s64 id, struct shelf_product *p,
+		       void *attrs, __u32 room, __u64 *generation);
 
 #endif /* SHELF_LOOKUP_H */

@@ -16,7 +16,7 @@ struct get_many_arg {
 	long found;
 };
 
-static always_inline void answer(void *arg, size_t i, const struct shelf_record *r)
+static __always_inline void answer(void *arg, size_t i, const struct shelf_record *r)
 {
 	struct get_many_arg *g = arg;
 	struct shelf_product *to = &g->products[i];
@@ -102,7 +102,7 @@ struct attrs_arg {
 };
 
 /* The record as it is in the arena, so with the place of its attributes. */
-static always_inline void take_record(void *arg, size_t i, const struct shelf_record *r)
+static __always_inline void take_record(void *arg, size_t i, const struct shelf_record *r)
 {
 	struct shelf_product *to = &((struct attrs_arg *)arg)->products[i];
 
@@ -151,7 +151,7 @@ static long get_many_attrs_once(const struct shelf_view *v, void *arg)
 }
 
 /* One by one; *@torn if a commit came in between. */
-static long attrs_pass(const struct shelf *s, struct attrs_arg *a, __u64 *generation,
+static long attrs_pass(const struct shelf *s, const struct attrs_arg *a, __u64 *generation,
 		       bool *torn)
 {
 	long found = 0;
@@ -161,8 +161,8 @@ static long attrs_pass(const struct shelf *s, struct attrs_arg *a, __u64 *genera
 
 	*torn = false;
 	for (i = 0; i < a->count && !*torn; i++) {
-		ret = shelf_get_attrs(s, a->ids[i], &a->products[i],
-				      a->attrs + i * a->room, a->room, &of);
+		ret = shelf_get_by_ioctl(s, a->ids[i], &a->products[i],
+					 a->attrs + i * a->room, a->room, &of);
 		if (ret < 0)
 			return ret;
 		if (!ret)
@@ -260,6 +260,8 @@ long shelf_are_members(const struct shelf *s, __s64 catalog, const __s64 *produc
 	bool torn = true;
 	long found;
 
+	if (!count)
+		return shelf_get_many(s, NULL, 0, NULL, generation);
 	if (optimistic(s, are_members_once, &a, at, &found)) {
 		count_mapped(s, count, (__u64)found, 0);
 		return found;

@@ -4,7 +4,7 @@
  * mapped once, for good, so that no later commit concerns the mapping.
  *
  * Where the kernel refuses the mapping (a seccomp filter, an address space
- * limit, a 32-bit process) a shelf of the module is read by ioctl instead. A
+ * limit) a shelf of the module is read by ioctl instead. A
  * hosted one is a file and has nothing to fall back on.
  */
 #define _GNU_SOURCE

@@ -3,9 +3,9 @@
  * Lookups: optimistic over the mapping, and after a few refusals, or where
  * there is no mapping, by ioctl.
  *
- * P3. Each answer is put together between shelf_begin() and shelf_retry(), and
- * handed out only once it has been validated. Nothing read in between is acted
- * upon but by walk.h, which bounds everything.
+ * P3. Each answer is put together between shelf_begin() and shelf_retry(), in the
+ * caller's buffers, and returned only once it has been validated. Nothing read
+ * in between is acted upon but by walk.h, which bounds everything.
  */
 #include "lookup.h"
 
@@ -16,7 +16,7 @@ struct get_arg {
 	__u32 room;
 };
 
-static always_inline long get_once(const struct shelf_view *v, void *arg)
+static __always_inline long get_once(const struct shelf_view *v, void *arg)
 {
 	struct get_arg *g = arg;
 	const struct shelf_product *p = shelf_view_product(v, g->id);
@@ -30,21 +30,21 @@ static always_inline long get_once(const struct shelf_view *v, void *arg)
 	return 1;
 }
 
-static int get_by_ioctl(const struct shelf *s, const struct get_arg *g,
-			__u64 *generation)
+int shelf_get_by_ioctl(const struct shelf *s, __s64 id, struct shelf_product *p,
+		       void *attrs, __u32 room, __u64 *generation)
 {
 	struct shelf_ioc_get q = {
 		.size = sizeof(q),
-		.id = g->id,
-		.attrs = (__u64)(uintptr_t)g->attrs,
-		.attrs_size = g->room < SHELF_ATTRS_MAX ? g->room : SHELF_ATTRS_MAX,
+		.id = id,
+		.attrs = (__u64)(uintptr_t)attrs,
+		.attrs_size = room < SHELF_ATTRS_MAX ? room : SHELF_ATTRS_MAX,
 	};
 	int ret = by_ioctl(s, SHELF_IOC_GET, &q);
 
 	if (ret && ret != -ENOENT)
 		return ret;
 	if (!ret)
-		*g->product = q.product;
+		*p = q.product;
 	if (generation)
 		*generation = q.generation;
 	return !ret;
@@ -59,7 +59,7 @@ int shelf_get(const struct shelf *s, __s64 id, struct shelf_product *p)
 		count_mapped(s, 1, (__u64)found, 0);
 		return (int)found;
 	}
-	return get_by_ioctl(s, &g, NULL);
+	return shelf_get_by_ioctl(s, id, p, NULL, 0, NULL);
 }
 
 int shelf_get_attrs(const struct shelf *s, __s64 id, struct shelf_product *p,
@@ -72,7 +72,7 @@ int shelf_get_attrs(const struct shelf *s, __s64 id, struct shelf_product *p,
 		count_mapped(s, 1, (__u64)found, 0);
 		return (int)found;
 	}
-	return get_by_ioctl(s, &g, generation);
+	return shelf_get_by_ioctl(s, id, p, attrs, room, generation);
 }
 
 struct member_arg {
@@ -171,8 +171,7 @@ static long members(const struct shelf *s, struct members_arg *m, __u64 *generat
 int shelf_catalog_count(const struct shelf *s, __s64 catalog, __u64 *count)
 {
 	struct shelf_cursor cursor = { .catalog = catalog };
-	__s64 first;
-	struct members_arg m = { .cursor = &cursor, .ids = &first, .room = 1 };
+	struct members_arg m = { .cursor = &cursor };
 	__u64 generation;
 	long ret = members(s, &m, &generation);
 

@@ -140,7 +140,8 @@ bool shelf_mapped(const struct shelf *s);
 
 /*
  * 1: found and copied, 0: no such product. In answers attrs_ref and next are 0.
- * EAGAIN, of all lookups: a hosted shelf changed too fast for too long.
+ * EAGAIN, of all lookups: a hosted shelf changed too fast for too long. What a
+ * lookup that found nothing or failed leaves in its buffers is undefined.
  */
 int shelf_get(const struct shelf *s, __s64 id, struct shelf_product *p);
 
@@ -153,8 +154,9 @@ int shelf_get_attrs(const struct shelf *s, __s64 id, struct shelf_product *p,
 
 /*
  * @count products of one generation, in the order of @ids; where there is none,
- * state is 0 and only the id set. Any count. Returns how many were found. EAGAIN: read by ioctl,
- * more than SHELF_GET_MANY_MAX ids, and a commit came between each time.
+ * state is 0 and only the id set. Any count. Returns how many were found. EAGAIN:
+ * read by ioctl, more than SHELF_GET_MANY_MAX ids, and a commit came between each
+ * time.
  */
 long shelf_get_many(const struct shelf *s, const __s64 *ids, size_t count,
 		    struct shelf_product *products, __u64 *generation);
@@ -201,7 +203,8 @@ long shelf_catalog_next(const struct shelf *s, struct shelf_cursor *cursor,
 /*
  * Adds to this thread's counts what it looked up in sections of its own, which
  * the library does not see: ids, how many of these were found, catalog members
- * copied out. Nothing happens without SHELF_OPEN_COUNT.
+ * copied out. Nothing happens without SHELF_OPEN_COUNT. What one report tells is
+ * at most SHELF_REPORT_MAX of each.
  */
 void shelf_count(const struct shelf *s, __u64 lookups, __u64 hits, __u64 members);
 
