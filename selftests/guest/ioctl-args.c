@@ -221,6 +221,7 @@ TEST_F(args, pointers)
 	}
 }
 
+/* A report is only read. */
 TEST_F(args, read_only_memory)
 {
 	const struct command *c;
@@ -233,7 +234,7 @@ TEST_F(args, read_only_memory)
 		set_right(self->arg, c, self->out);
 		memcpy(page, self->arg, c->size);
 		ASSERT_EQ(0, mprotect(page, PAGE, PROT_READ));
-		EXPECT_EQ(-EFAULT, call(self->fd, c, page));
+		EXPECT_EQ(c->nr == SHELF_IOC_REPORT ? 0 : -EFAULT, call(self->fd, c, page));
 		if (!c->pointer)
 			continue;
 		set_right(self->arg, c, page);

@@ -34,6 +34,7 @@
 #define LOOKUPS		16U
 #define SAMPLES_MAX	(1U << 22)
 #define ROUNDS_MAX	101U
+#define STEP_NS		10000000U	/* of the timeline */
 
 enum kind { IDLE, ELSEWHERE, HERE, KINDS };
 
@@ -250,32 +251,39 @@ static void contest_run(struct contest *c, const char *prefix, uint32_t rounds,
 	}
 }
 
-/* Of each millisecond the slowest 16 lookups; deltas from 1 s to 3 s of 4. */
+/* A line of the timeline: from sample @from on, all that end before @until. */
+static uint32_t timeline_step(const struct contest *c, FILE *out, uint32_t from, uint32_t n,
+			      uint64_t until, double seconds)
+{
+	double p99;
+	uint32_t i, count;
+
+	for (i = from; i < n && sample_at[i] < until; i++)
+		sorted[i - from] = (double)samples[i];
+	count = i - from;
+	bench_median(sorted, count);
+	p99 = bench_quantile(sorted, count, 0.99);
+	fprintf(out, "%s\t%.3f\t%.0f\t%.3f\n", c->ops->name, seconds,
+		count * LOOKUPS / (STEP_NS * 1e-9), count ? p99 / 1000 : 0);
+	return i;
+}
+
+/* Lookups a second and p99 in steps of 10 ms; deltas from 1 s to 3 s of 4. */
 static void timeline(struct contest *c, FILE *out)
 {
-	const uint64_t ms = 1000000;
-	uint64_t seed = 5, at = 0;
-	unsigned int part;
-	float slowest = 0;
-	uint32_t i, n;
+	const uint32_t steps = 1000000000 / STEP_NS;
+	uint64_t seed = 5;
+	uint32_t i, n, at, part;
 
 	c->writer.count = PRODUCTS / 10;
 	for (part = 0; part < 4; part++) {
 		writer_set(&c->writer, part == 1 || part == 2 ? c->here : NULL);
-		n = read_window(c->ops, c->reader, 1000 * ms, &seed);
-		for (i = 0; i < n; i++) {
-			if (sample_at[i] / ms != at) {
-				fprintf(out, "%s\t%.3f\t%.3f\n", c->ops->name,
-					part + (double)at / 1000, (double)slowest / 1000);
-				slowest = 0;
-				at = sample_at[i] / ms;
-			}
-			slowest = samples[i] > slowest ? samples[i] : slowest;
-		}
-		at = 0;
+		n = read_window(c->ops, c->reader, 1000000000, &seed);
+		for (i = 0, at = 0; i < steps; i++)
+			at = timeline_step(c, out, at, n, (i + 1) * (uint64_t)STEP_NS,
+					   part + i * (STEP_NS * 1e-9));
 	}
 	writer_set(&c->writer, NULL);
-	fprintf(out, "\n\n");
 }
 
 static void one_map(const struct bench_map *ops, uint32_t rounds, uint64_t window_ns,

@@ -2,31 +2,45 @@
 #
 # From bench/disturb.tsv and bench/costs.tsv. Run from the project's root.
 
-maps = "shelf rwlock sharded swap lmdb redis"
+maps = "shelf rwlock sharded swap lfht lmdb redis"
 
 do for [format in "svg png"] {
 	if (format eq "svg") {
-		set terminal svg size 900,1080 font "sans,13" background "white"
+		set terminal svg size 1000,1120 font "sans,13" background "white"
 	} else {
-		set terminal pngcairo size 900,1080 font "sans,11"
+		set terminal pngcairo size 1000,1120 font "sans,11"
 	}
 	set output "bench/disturb." . format
-	set multiplot layout 6,1 title "Slowest 16 lookups of each millisecond; deltas of 100,000 products from 1 s to 3 s"
-	set logscale y
-	set yrange [0.5:200000]
+	set multiplot layout words(maps),2 title "Lookups a second, of their median while nothing changes (left), and the slowest in 100 groups of 16 (right)\nin steps of 10 ms; deltas of 100,000 products from 1 s to 3 s" margins 0.09,0.97,0.05,0.93 spacing 0.08,0.025
 	set xrange [0:4]
-	set ytics ("1 µs" 1, "100 µs" 100, "10 ms" 10000)
 	set grid y
-	set key top left
-	set lmargin 10
-	set xtics 1
-	do for [i = 1:6] {
-		if (i == 6) { set xlabel "seconds" }
-		plot "< grep -P '^" . word(maps, i) . "\\t' bench/disturb.tsv" using 2:3 with points pointtype 7 pointsize 0.25 linecolor i title word(maps, i)
+	unset key
+	set object 1 rectangle from graph 0.25,0 to graph 0.75,1 fillcolor "#f0f0f0" fillstyle solid noborder behind
+	do for [i = 1:words(maps)] {
+		name = word(maps, i)
+		data = "< grep -P '^" . name . "\\t' bench/disturb.tsv"
+		unset logscale y
+		stats data using ($2 < 1 ? $3 : 1/0) name "idle" nooutput
+		if (i == words(maps)) {
+			set xtics 1 format "%g s"
+		} else {
+			set xtics 1 format ""
+		}
+		set yrange [0:1.4]
+		set ytics 0.5 format "%g"
+		set ylabel name font ",13"
+		plot data using 2:($3 / idle_median) with lines linewidth 1.5 linecolor i
+		unset ylabel
+		set logscale y
+		set yrange [1:200000]
+		set ytics ("1 µs" 1, "100 µs" 100, "10 ms" 10000)
+		plot data using 2:4 with lines linewidth 1.5 linecolor i
 	}
+	unset object 1
+	set xtics format "%g"
+	set ytics format "%g"
 	unset multiplot
-	unset xlabel
-	unset lmargin
+	set key top left
 
 	if (format eq "svg") {
 		set terminal svg size 800,520 font "sans,13" background "white"
