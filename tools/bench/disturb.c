@@ -9,6 +9,7 @@
  * pause between them. Three kinds of window take turns: nobody writes; the
  * writer applies deltas to a second map of the same kind, which nobody reads
  * (the same traffic of memory, elsewhere); it applies them to the reader's map.
+ * A window begins with a delta and lasts until one has been applied, or for 5 s.
  * Quantiles are of a window, figures medians over the windows of a kind. A
  * reader that waits for a lock takes few samples meanwhile, so quantiles say
  * little of it: the share of a window that went into slow samples, of more than
@@ -35,6 +36,9 @@
 #define SAMPLES_MAX	(1U << 22)
 #define ROUNDS_MAX	101U
 #define STEP_NS		10000000U	/* of the timeline */
+#define WINDOW_NS_MAX	5000000000U
+#define CONTEST_NS	40000000000U	/* then three rounds must do */
+#define ROUNDS_MIN	3U
 
 enum kind { IDLE, ELSEWHERE, HERE, KINDS };
 
@@ -107,14 +111,19 @@ static void writer_set(struct writer *w, void *map)
 		__builtin_ia32_pause();
 }
 
-/* Takes samples for @ns. Returns how many; ns of 16 lookups each. */
+/*
+ * Takes samples for @ns, and until the writer, if it is not NULL, has applied a
+ * delta. Returns how many; ns of 16 lookups each.
+ */
 static uint32_t read_window(const struct bench_map *ops, void *reader, uint64_t ns,
-			    uint64_t *seed)
+			    struct writer *w, uint64_t *seed)
 {
+	unsigned long applied = w ? atomic_load(&w->applied) : 0;
 	uint64_t begin = bench_now(), last = begin, now = begin;
 	uint32_t n = 0;
 
-	while (now - begin < ns && n < SAMPLES_MAX) {
+	while (n < SAMPLES_MAX && now - begin < WINDOW_NS_MAX &&
+	       (now - begin < ns || (w && atomic_load(&w->applied) == applied))) {
 		size_t at = bench_random(seed) % (IDS - LOOKUPS);
 
 		sink += ops->run(reader, BENCH_RATE, ids + at, LOOKUPS);
@@ -227,7 +236,7 @@ static void contest_run(struct contest *c, const char *prefix, uint32_t rounds,
 {
 	static double q[KINDS][VALUES][ROUNDS_MAX];
 	double one[VALUES];
-	uint64_t seed = 3;
+	uint64_t seed = 3, begin;
 	unsigned int d, k, i;
 	uint32_t round, n;
 
@@ -236,18 +245,23 @@ static void contest_run(struct contest *c, const char *prefix, uint32_t rounds,
 		       deltas[d].count, LOOKUPS);
 		c->writer.count = deltas[d].count;
 		atomic_store(&c->writer.applied, 0);
+		begin = bench_now();
 		for (round = 0; round < rounds; round++) {
+			if (round >= ROUNDS_MIN && bench_now() - begin > CONTEST_NS)
+				break;
 			for (k = 0; k < KINDS; k++) {
 				writer_set(&c->writer, target(c, k));
-				n = read_window(c->ops, c->reader, window_ns, &seed);
+				n = read_window(c->ops, c->reader, window_ns,
+						k == IDLE ? NULL : &c->writer, &seed);
 				writer_set(&c->writer, NULL);
 				window_quantiles(n, one);
 				for (i = 0; i < VALUES; i++)
 					q[k][i][round] = one[i];
 			}
 		}
-		printf("  %lu deltas applied\n", atomic_load(&c->writer.applied));
-		report(prefix, deltas[d].name, q, rounds);
+		printf("  %lu deltas applied, %u rounds\n",
+		       atomic_load(&c->writer.applied), round);
+		report(prefix, deltas[d].name, q, round);
 	}
 }
 
@@ -278,7 +292,7 @@ static void timeline(struct contest *c, FILE *out)
 	c->writer.count = PRODUCTS / 10;
 	for (part = 0; part < 4; part++) {
 		writer_set(&c->writer, part == 1 || part == 2 ? c->here : NULL);
-		n = read_window(c->ops, c->reader, 1000000000, &seed);
+		n = read_window(c->ops, c->reader, 1000000000, NULL, &seed);
 		for (i = 0, at = 0; i < steps; i++)
 			at = timeline_step(c, out, at, n, (i + 1) * (uint64_t)STEP_NS,
 					   part + i * (STEP_NS * 1e-9));
