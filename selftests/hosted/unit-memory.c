@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * P3, P4, P5: quarantine, reuse, allocation failures, and a reader on garbage.
+ * P3, P4, P5: quarantine, reuse, and allocation failures.
  */
 #include "unit.h"
 
@@ -128,45 +128,6 @@ static void test_allocation_sweep(void **state)
 	hosted_close(h);
 }
 
-/* A reader let loose on garbage stays inside the reservation. (P2, P8) */
-static void test_garbage(void **state)
-{
-	static u8 out[SHELF_ATTRS_MAX];
-	u64 random = 3, bytes = 1 << 20, i, round;
-	u8 *arena = aligned_alloc(4096, bytes);
-	s64 ids[100];
-	bool more;
-
-	(void)state;
-	for (round = 0; round < 300; round++) {
-		struct shelf_view v = {
-			.arena = arena, .mask = bytes - SHELF_PAGE_BYTES, .seed = round,
-			.root = (void *)(arena + 4096 * (round % 256)),
-		};
-
-		for (i = 0; i < bytes / 8; i++)
-			((u64 *)arena)[i] = model_random(&random) |
-					    (round % 3 ? 0 : 0xf0000000f0ULL);
-		for (i = 0; i < 200; i++) {
-			struct shelf_product p;
-			struct shelf_catalog c;
-			s64 id = (s64)model_random(&random);
-
-			shelf_view_product(&v, id);
-			memcpy(&p, arena + model_below(&random, (u32)bytes / 64) * 64,
-			       sizeof(p));
-			shelf_view_attrs(&v, &p, out, sizeof(out));
-			p.attrs_len %= 5000;
-			shelf_view_attrs(&v, &p, out, sizeof(out));
-			memcpy(&c, &p, sizeof(c));
-			c.set %= 4;
-			shelf_catalog_has(&v, &c, id);
-			shelf_catalog_copy(&v, &c, i % 2, id, ids, 100, &more);
-		}
-	}
-	free(arena);
-}
-
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -174,7 +135,6 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_reuse_is_told),
 		cmocka_unit_test(test_early_reuse),
 		cmocka_unit_test(test_allocation_sweep),
-		cmocka_unit_test(test_garbage),
 	};
 
 	UNIT_MAIN(tests, argc, argv);
