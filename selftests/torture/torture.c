@@ -25,7 +25,9 @@
  *
  * Seen to fail with: retired_free() not raising oldest (torn and stale in the
  * first second); shelf_retry() always false (the same); draft_publish() storing
- * current_word before the catalogs are applied (mixed).
+ * current_word before the catalogs are applied (mixed); shelf_get_many_attrs()
+ * that does not validate (torn, stale), shelf_are_members() likewise (mixed), and
+ * with what a refused try found added up (torn).
  */
 #include <errno.h>
 #include <getopt.h>
@@ -44,6 +46,7 @@
 #define CATALOGS	6
 #define READERS_MAX	64
 #define ATTRS_ROOM	9000
+#define IOCTL_MANY	16	/* more take longer than a commit */
 
 static const __u64 catalog_sizes[CATALOGS] = { 1, 4, 5, 300, 700, 3000 };
 
@@ -58,6 +61,8 @@ struct tally {
 	__u64 sections;
 	__u64 retries;
 	__u64 lookups;
+	__u64 many;		/* answers with attributes of many */
+	__u64 members;		/* that many at once were found to be */
 	__u64 faults[FAULTS];
 	char pad[64];
 } __attribute__((aligned(64)));
@@ -237,19 +242,16 @@ static void read_mapped(const struct shelf *s, struct tally *t, __u64 *random)
 	check_members(t, c, g, sample.ids, 0, sample.n, sample.catalog.count);
 }
 
-/* The library's own calls: single ones, each from one generation. */
-static void read_calls(const struct shelf *s, struct tally *t, __u64 *random)
+/* The library's own calls, each of which answers from one generation. */
+static void call_single(const struct shelf *s, struct tally *t, __u64 *random, __u64 *last)
 {
 	static __u8 attrs[ATTRS_ROOM];
 	static __s64 ids[700];
-	static __u64 last;
 	__u64 acknowledged = __atomic_load_n(&shared->acknowledged, __ATOMIC_ACQUIRE);
 	unsigned int i = (unsigned int)(next_random(random) % PRODUCTS);
 	struct shelf_cursor cursor = { .catalog = (__s64)(next_random(random) % CATALOGS) };
-	struct shelf_product p, many[PRODUCTS];
-	__s64 want[PRODUCTS];
+	struct shelf_product p;
 	__u64 g = 0;
-	unsigned int j;
 	long n;
 
 	if (shelf_get_attrs(s, product_id(i), &p, attrs, ATTRS_ROOM, &g) != 1) {
@@ -257,7 +259,7 @@ static void read_calls(const struct shelf *s, struct tally *t, __u64 *random)
 		return;
 	}
 	t->sections++;
-	check_begin(t, &last, acknowledged, g);
+	check_begin(t, last, acknowledged, g);
 	check_product(t, i, g, &p, attrs, p.attrs_len);
 	n = shelf_catalog_next(s, &cursor, ids, 700);
 	if (n <= 0)
@@ -265,13 +267,92 @@ static void read_calls(const struct shelf *s, struct tally *t, __u64 *random)
 	else
 		check_members(t, (unsigned int)cursor.catalog, cursor.generation, ids,
 			      0, (__u64)n, cursor.total);
+}
+
+/* EAGAIN is no fault of one who asks by ioctl: there it is many calls. */
+static bool answered(const struct shelf *s, struct tally *t, long n)
+{
+	if (n == -EAGAIN && !shelf_is_mapped(s))
+		t->retries++;
+	else if (n < 0)
+		fail(t, TORN, 0, (__u64)-n);
+	return n >= 0;
+}
+
+static unsigned int draw_count(const struct shelf *s, __u64 *random)
+{
+	return 1 + (unsigned int)(next_random(random) %
+				  (shelf_is_mapped(s) ? PRODUCTS : IOCTL_MANY));
+}
+
+static void call_many(const struct shelf *s, struct tally *t, __u64 *random, __u64 *last)
+{
+	static __u8 attrs[PRODUCTS][ATTRS_ROOM];
+	__u64 acknowledged = __atomic_load_n(&shared->acknowledged, __ATOMIC_ACQUIRE);
+	unsigned int first = (unsigned int)(next_random(random) % PRODUCTS);
+	unsigned int n = draw_count(s, random), j;
+	struct shelf_product many[PRODUCTS];
+	__s64 want[PRODUCTS];
+	__u64 g = 0;
+	long found;
+
 	for (j = 0; j < PRODUCTS; j++)
-		want[j] = product_id(j);
+		want[j] = product_id((first + j) % PRODUCTS);
 	if (shelf_get_many(s, want, PRODUCTS, many, &g) != PRODUCTS)
 		fail(t, TORN, g, 0);
+	check_begin(t, last, acknowledged, g);
 	for (j = 0; j < PRODUCTS; j++)
 		if ((__u64)many[j].price != g)
 			fail(t, MIXED, g, (__u64)many[j].price);
+	found = shelf_get_many_attrs(s, want, n, many, attrs, ATTRS_ROOM, &g);
+	if (!answered(s, t, found))
+		return;
+	if (found != n)
+		fail(t, TORN, g, (__u64)found);
+	check_begin(t, last, acknowledged, g);
+	for (j = 0; j < n; j++)
+		check_product(t, (first + j) % PRODUCTS, g, &many[j], attrs[j],
+			      many[j].attrs_len);
+	t->many++;
+}
+
+/* Members of the newest generation and its neighbours, a few beyond the last. */
+static void call_members(const struct shelf *s, struct tally *t, __u64 *random, __u64 *last)
+{
+	__u64 acknowledged = __atomic_load_n(&shared->acknowledged, __ATOMIC_ACQUIRE);
+	unsigned int c = (unsigned int)(next_random(random) % CATALOGS);
+	unsigned int n = draw_count(s, random), j;
+	__u64 g = shelf_generation(s), size = catalog_sizes[c] * 3 / 2 + 2;
+	__s64 want[PRODUCTS];
+	bool has[PRODUCTS];
+	long found, sum = 0;
+
+	for (j = 0; j < n; j++)
+		want[j] = member(g + next_random(random) % 3, next_random(random) % size);
+	found = shelf_are_members(s, c, want, n, has, &g);
+	if (!answered(s, t, found))
+		return;
+	check_begin(t, last, acknowledged, g);
+	for (j = 0; j < n; j++) {
+		bool is = (__u64)want[j] >> 16 == g &&
+			  (__u64)(want[j] & 0xffff) < catalog_count(c, g);
+
+		if (has[j] != is)
+			fail(t, MIXED, g, (__u64)want[j] >> 16);
+		sum += has[j];
+	}
+	if (sum != found)
+		fail(t, TORN, g, (__u64)found);
+	t->members += (__u64)sum;
+}
+
+static void read_calls(const struct shelf *s, struct tally *t, __u64 *random)
+{
+	static __u64 last;
+
+	call_single(s, t, random, &last);
+	call_many(s, t, random, &last);
+	call_members(s, t, random, &last);
 }
 
 static int reader(const char *name, int index, __u64 seed, bool ioctl_only)
@@ -421,28 +502,32 @@ static int run(const struct options *o, __u64 *commits)
 static bool report(const struct options *o, __u64 commits)
 {
 	struct tally sum = { 0 };
-	bool good = true;
+	bool good = true, worked;
 	int i, f;
 
 	for (i = 0; i < o->readers; i++) {
 		sum.sections += shared->tally[i].sections;
 		sum.retries += shared->tally[i].retries;
 		sum.lookups += shared->tally[i].lookups;
+		sum.many += shared->tally[i].many;
+		sum.members += shared->tally[i].members;
 		for (f = 0; f < FAULTS; f++)
 			sum.faults[f] += shared->tally[i].faults[f];
 	}
-	printf("# commits %llu sections %llu retries %llu lookups %llu\n",
+	printf("# commits %llu sections %llu retries %llu lookups %llu many %llu members %llu\n",
 	       (unsigned long long)commits, (unsigned long long)sum.sections,
-	       (unsigned long long)sum.retries, (unsigned long long)sum.lookups);
+	       (unsigned long long)sum.retries, (unsigned long long)sum.lookups,
+	       (unsigned long long)sum.many, (unsigned long long)sum.members);
 	for (f = 0; f < FAULTS; f++) {
 		printf("%s %d - %s 0\n", sum.faults[f] ? "not ok" : "ok", f + 1,
 		       fault_names[f]);
 		good &= !sum.faults[f];
 	}
 	/* A run without reads or without reuse has shown nothing. */
+	worked = sum.sections && sum.many && sum.members && commits > 3;
 	printf("%s %d - readers read and the writer wrote\n",
-	       sum.sections && commits > 3 ? "ok" : "not ok", FAULTS + 1);
-	return good && sum.sections && commits > 3;
+	       worked ? "ok" : "not ok", FAULTS + 1);
+	return good && worked;
 }
 
 static void parse(int argc, char **argv, struct options *o)
