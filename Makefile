@@ -54,7 +54,18 @@ $(O)/hosted/%: selftests/hosted/%.c selftests/hosted/model.c $(wildcard selftest
 	@$(CC) $(HOSTED_FLAGS) -o $@ $< selftests/hosted/model.c $(O)/tools-address-undefined/libshelf.a \
 		-lcmocka $(LIBS)
 
-UNITS := $(patsubst selftests/%.c,$(O)/%,$(wildcard selftests/hosted/unit-*.c))
+# Threads that count, under the sanitizer for threads; and in a plugin that goes.
+$(O)/hosted/unit-count-thread: selftests/hosted/unit-count.c tools/lib/count.c $(wildcard tools/lib/*.h)
+	@mkdir -p $(@D)
+	@$(CC) -std=gnu11 -g -O1 -Wall -Wextra -Wshadow -fsanitize=thread -o $@ $(filter %.c,$^) \
+		-lcmocka -lpthread
+
+$(O)/hosted/count-plugin.so: selftests/hosted/count-plugin.c tools
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -shared -fPIC -o $@ $< $(O)/tools/libshelf.a
+
+UNITS := $(patsubst selftests/%.c,$(O)/%,$(wildcard selftests/hosted/unit-*.c)) \
+	$(O)/hosted/unit-count-thread $(O)/hosted/count-plugin.so
 
 hosted-tests: $(UNITS) $(O)/hosted/abi-check $(O)/hosted/model-test $(O)/torture/torture
 
