@@ -78,10 +78,13 @@ TEST_F(report, every_kind_of_lookup)
 	struct shelf_product p[4];
 	__s64 ids[4] = { 1, 2, 3, -1 };
 	__u8 attrs[16];
+	bool has[4];
 
 	look(self->s, 10);
 	EXPECT_EQ(1, shelf_get_attrs(self->s, 1, p, attrs, 16, NULL));
 	EXPECT_EQ(3, shelf_get_many(self->s, ids, 4, p, NULL));
+	EXPECT_EQ(3, shelf_get_many_attrs(self->s, ids, 4, p, attrs, 4, NULL));
+	EXPECT_EQ(2, shelf_are_members(self->s, CATALOG, ids, 4, has, NULL));
 	EXPECT_EQ(1, shelf_is_member(self->s, CATALOG, 1));
 	EXPECT_EQ(0, shelf_is_member(self->s, CATALOG, 9));
 	EXPECT_EQ(2, shelf_catalog_next(self->s, &cursor, ids, 2));
@@ -89,13 +92,23 @@ TEST_F(report, every_kind_of_lookup)
 	shelf_count(self->s, 100, 50, 25);
 	EXPECT_EQ(0, reported(&self->k, "lookups"));
 	close_it(&self->s);
-	EXPECT_EQ(10 + 1 + 4 + 2 + 100, reported(&self->k, "lookups"));
-	EXPECT_EQ(5 + 1 + 3 + 1 + 50, reported(&self->k, "hits"));
+	EXPECT_EQ(10 + 1 + 4 + 4 + 4 + 2 + 100, reported(&self->k, "lookups"));
+	EXPECT_EQ(5 + 1 + 3 + 3 + 2 + 1 + 50, reported(&self->k, "hits"));
 	EXPECT_EQ(3 + 25, reported(&self->k, "members_read"));
 	EXPECT_EQ(0, sysfs_value(self->k.name, "lookups"));
 	EXPECT_EQ(0, sysfs_value(self->k.name, "hits"));
 	EXPECT_EQ(0, sysfs_value(self->k.name, "misses"));
 	EXPECT_EQ(0, sysfs_value(self->k.name, "members_read"));
+}
+
+TEST_F(report, a_count_is_no_member)
+{
+	__u64 count;
+
+	EXPECT_EQ(1, shelf_catalog_count(self->s, CATALOG, &count));
+	EXPECT_EQ(3, count);
+	close_it(&self->s);
+	EXPECT_EQ(0, reported(&self->k, "members_read"));
 }
 
 TEST_F(report, once_a_second)
@@ -315,6 +328,19 @@ TEST_F(report, what_is_refused)
 	EXPECT_EQ(0, reported(&self->k, "lookups"));
 	EXPECT_EQ(0, reported(&self->k, "hits"));
 	EXPECT_EQ(0, reported(&self->k, "members_read"));
+}
+
+/* A report has no answer, so it may lie where none could be written. */
+TEST_F(report, from_read_only_memory)
+{
+	static const struct shelf_ioc_report q = {
+		.size = sizeof(q), .lookups = 3, .hits = 2, .members = 1,
+	};
+
+	EXPECT_EQ(0, ERRNO(ioctl(self->k.fd, SHELF_IOC_REPORT, &q)));
+	EXPECT_EQ(3, reported(&self->k, "lookups"));
+	EXPECT_EQ(2, reported(&self->k, "hits"));
+	EXPECT_EQ(1, reported(&self->k, "members_read"));
 }
 
 static int report_most(void *arg)
