@@ -32,6 +32,9 @@
 
 static const u32 arena_pages[] = { 1, 2, 64 };
 
+/* So a walk that goes on beyond as many pages goes round. */
+#define ALL_WORDS	(64 * SHELF_PAGE_BYTES / 8)
+
 /* Room for attributes and for members; the buffers are no larger. */
 static const u32 rooms[] = { 1, 300, SHELF_ATTRS_MAX };
 static const u32 copies[] = { 1, 100, 600 };
@@ -285,8 +288,8 @@ static void try_single(struct garbage *g, u64 *found)
 			found[1] += shelf_is_member(&g->s, g->ids[i], g->ids[k]) == 1;
 		found[2] += shelf_catalog_count(&g->s, g->ids[i], &count) == 1;
 		while (shelf_catalog_next(&g->s, &cursor, (__s64 *)g->members[1],
-					  copies[1]) > 0 && pages < 100)
-			pages++;
+					  copies[1]) > 0)
+			assert_true(++pages < ALL_WORDS);
 	}
 }
 
