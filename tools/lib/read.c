@@ -200,7 +200,7 @@ long shelf_catalog_next(const struct shelf *s, struct shelf_cursor *cursor,
 		return n;
 	cursor->total = m.total;
 	/* Only a damaged file goes backwards; to follow it might never end. */
-	if (n && cursor->started && ids[0] <= cursor->after)
+	if (n && (ids[n - 1] < ids[0] || (cursor->started && ids[0] <= cursor->after)))
 		return -EINVAL;
 	cursor->done = !m.more || !n;
 	cursor->started = true;
