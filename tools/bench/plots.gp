@@ -20,13 +20,14 @@ do for [format in "svg png"] {
 		name = word(maps, i)
 		data = "< grep -P '^" . name . "\\t' bench/disturb.tsv"
 		unset logscale y
+		set yrange [*:*]
 		stats data using ($2 < 1 ? $3 : 1/0) name "idle" nooutput
 		if (i == words(maps)) {
 			set xtics 1 format "%g s"
 		} else {
 			set xtics 1 format ""
 		}
-		set yrange [0:1.4]
+		set yrange [0:2]
 		set ytics 0.5 format "%g"
 		set ylabel name font ",13"
 		plot data using 2:($3 / idle_median) with lines linewidth 1.5 linecolor i
