@@ -2,33 +2,25 @@
 /*
  * memcached on a Unix socket, with libmemcached and its text protocol: many in one
  * get cost half of what the binary protocol's do. It asks for printable keys.
- *
- * The server is a child on CPU 1 that dies with the benchmark.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <libmemcached/memcached.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "peers.h"
+#include "server.h"
 
-#define START_MS	10000U
 #define KEY_BYTES	11U	/* of 6 bits */
 
-struct server {
-	pid_t pid;
-	int socket;	/* O_PATH */
+struct store {
+	struct server server;
 	memcached_st *writer;
 };
 
 struct client {
-	struct server *server;
+	struct store *store;
 	memcached_st *m;
 	memcached_result_st result;	/* used again and again: no malloc() each */
 };
@@ -40,13 +32,11 @@ static void must(memcached_st *m, memcached_return_t ret)
 }
 
 /* One thread: there is one CPU for it. Errors rather than evictions. */
-static void start_child(const char *path, uint64_t products)
+static void run_server(const char *path, uint64_t products)
 {
 	char megabytes[24], options[64], bits[8];
 	unsigned int power = 16;
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	bench_pin(1);
 	while (1UL << power < products)
 		power++;
 	snprintf(bits, sizeof(bits), "%u", power);
@@ -54,8 +44,6 @@ static void start_child(const char *path, uint64_t products)
 	snprintf(megabytes, sizeof(megabytes), "%lu", (unsigned long)(products / 2500 + 256));
 	execlp("memcached", "memcached", "-s", path, "-t", "1", "-M", "-m", megabytes,
 	       "-f", "1.08", "-B", "auto", "-u", "root", "-o", options, NULL);
-	fprintf(stderr, "bench: memcached: %s\n", strerror(errno));
-	_exit(127);
 }
 
 static memcached_st *connect_to(const char *path)
@@ -67,63 +55,29 @@ static memcached_st *connect_to(const char *path)
 	return m;
 }
 
-static memcached_st *connect_again(struct server *s)
+static memcached_st *connect_again(const struct server *s)
 {
-	char path[64];
+	char path[SERVER_PATH_MAX];
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", s->socket);
+	server_path(s, path);
 	return connect_to(path);
 }
 
-/* 0 once the server answers. */
-static int wait_for(pid_t pid, const char *path)
+static bool answers(const char *path)
 {
-	memcached_st *m;
-	unsigned int i;
-	int ready;
+	memcached_st *m = connect_to(path);
+	bool ready = !access(path, F_OK) && memcached_success(memcached_version(m));
 
-	for (i = 0; i < START_MS && !waitpid(pid, NULL, WNOHANG); i++) {
-		m = connect_to(path);
-		ready = !access(path, F_OK) && memcached_success(memcached_version(m));
-		memcached_free(m);
-		if (ready)
-			return 0;
-		usleep(1000);
-	}
-	return -1;
+	memcached_free(m);
+	return ready;
 }
 
-/* The socket is kept without its name, so that nothing stays behind. */
-static struct server *start(uint64_t products)
-{
-	char dir[] = "/tmp/bench-memcached-XXXXXX", path[64];
-	struct server *s = calloc(1, sizeof(*s));
-	int ret;
-
-	if (!mkdtemp(dir))
-		bench_die("memcached", "no directory in /tmp");
-	snprintf(path, sizeof(path), "%s/socket", dir);
-	s->pid = fork();
-	if (!s->pid)
-		start_child(path, products);
-	ret = wait_for(s->pid, path);
-	s->socket = open(path, O_PATH | O_CLOEXEC);
-	unlink(path);
-	rmdir(dir);
-	if (!ret)
-		return s;
-	kill(s->pid, SIGKILL);
-	fprintf(stderr, "bench: memcached: the server didn't start\n");
-	free(s);
-	return NULL;
-}
-
-static struct client *client_new(struct server *s)
+static struct client *client_new(struct store *s)
 {
 	struct client *c = malloc(sizeof(*c));
 
-	c->server = s;
-	c->m = connect_again(s);
+	c->store = s;
+	c->m = connect_again(&s->server);
 	memcached_result_create(c->m, &c->result);
 	return c;
 }
@@ -170,7 +124,7 @@ static void flush(memcached_st *m, uint64_t index)
 }
 
 /* Sets gather in a buffer, and only failures would be answered. */
-static memcached_st *writer_new(struct server *s)
+static memcached_st *writer_new(const struct server *s)
 {
 	memcached_st *m = connect_again(s);
 
@@ -192,13 +146,15 @@ static void check_count(memcached_st *m, uint64_t products)
 
 static void *make(uint64_t products)
 {
-	struct server *s = start(products);
+	struct store *s = malloc(sizeof(*s));
 	struct bench_change c = { 0, 0 };
 	struct client *client;
 
-	if (!s)
+	if (!server_start(&s->server, "memcached", products, run_server, answers)) {
+		free(s);
 		return NULL;
-	s->writer = writer_new(s);
+	}
+	s->writer = writer_new(&s->server);
 	for (; c.index < products; c.index++)
 		set(s->writer, &c);
 	flush(s->writer, products - 1);
@@ -281,7 +237,7 @@ static uint64_t run(void *map, enum bench_work work, const int64_t *ids, size_t 
 /* There are no transactions: readers see a delta product by product. */
 static void apply(void *map, const struct bench_change *changes, size_t n)
 {
-	memcached_st *m = ((struct client *)map)->server->writer;
+	memcached_st *m = ((struct client *)map)->store->writer;
 	size_t i;
 
 	for (i = 0; i < n; i++)
@@ -291,7 +247,7 @@ static void apply(void *map, const struct bench_change *changes, size_t n)
 
 static void *reader_begin(void *map)
 {
-	return client_new(((struct client *)map)->server);
+	return client_new(((struct client *)map)->store);
 }
 
 static void reader_end(void *reader)
@@ -305,13 +261,11 @@ static void reader_end(void *reader)
 
 static void free_map(void *map)
 {
-	struct server *s = ((struct client *)map)->server;
+	struct store *s = ((struct client *)map)->store;
 
 	reader_end(map);
 	memcached_free(s->writer);
-	close(s->socket);
-	kill(s->pid, SIGKILL);
-	waitpid(s->pid, NULL, 0);
+	server_stop(&s->server);
 	free(s);
 }
 

@@ -2,111 +2,66 @@
 /*
  * Redis, as its users would have it for reads on one machine: a Unix socket,
  * nothing persistent, and records as binary strings under binary ids.
- *
- * The server is a child on CPU 1 that dies with the benchmark.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <hiredis/hiredis.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "peers.h"
+#include "server.h"
 
 #define CHUNK		1000U	/* replies that may be under way */
-#define START_MS	10000U
 #define KEY_BYTES	8U
 /* "$8\r\n", the id, "\r\n" */
 #define ARG_BYTES	(4 + KEY_BYTES + 2)
 
-struct server {
-	pid_t pid;
-	int socket;	/* O_PATH */
+struct store {
+	struct server server;
 	redisContext *writer;
 };
 
 struct client {
-	struct server *server;
+	struct store *store;
 	redisContext *c;
 };
 
-static void start_child(const char *path)
+static void run_server(const char *path, uint64_t products)
 {
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	bench_pin(1);
+	(void)products;
 	execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", path,
 	       "--save", "", "--appendonly", "no", "--daemonize", "no",
 	       "--logfile", "/dev/null", "--dir", "/", NULL);
-	fprintf(stderr, "bench: redis-server: %s\n", strerror(errno));
-	_exit(127);
 }
 
-/* 0 once the socket accepts connections. */
-static int wait_for(pid_t pid, const char *path)
+static bool answers(const char *path)
 {
-	redisContext *c;
-	unsigned int i;
-	int ready;
+	redisContext *c = redisConnectUnix(path);
+	bool ready = c && !c->err;
 
-	for (i = 0; i < START_MS && !waitpid(pid, NULL, WNOHANG); i++) {
-		c = redisConnectUnix(path);
-		ready = c && !c->err;
-		redisFree(c);
-		if (ready)
-			return 0;
-		usleep(1000);
-	}
-	return -1;
+	redisFree(c);
+	return ready;
 }
 
-/* The socket is kept without its name, so that nothing stays behind. */
-static struct server *start(void)
+static redisContext *connect_to(const struct server *s)
 {
-	char dir[] = "/tmp/bench-redis-XXXXXX", path[64];
-	struct server *s = calloc(1, sizeof(*s));
-	int ret;
-
-	if (!mkdtemp(dir))
-		bench_die("redis", "no directory in /tmp");
-	snprintf(path, sizeof(path), "%s/socket", dir);
-	s->pid = fork();
-	if (!s->pid)
-		start_child(path);
-	ret = wait_for(s->pid, path);
-	s->socket = open(path, O_PATH | O_CLOEXEC);
-	unlink(path);
-	rmdir(dir);
-	if (!ret)
-		return s;
-	kill(s->pid, SIGKILL);
-	fprintf(stderr, "bench: redis: the server didn't start\n");
-	free(s);
-	return NULL;
-}
-
-static redisContext *connect_to(struct server *s)
-{
-	char path[64];
+	char path[SERVER_PATH_MAX];
 	redisContext *c;
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", s->socket);
+	server_path(s, path);
 	c = redisConnectUnix(path);
 	if (!c || c->err)
 		bench_die("redis: connection", c ? c->errstr : "no memory");
 	return c;
 }
 
-static struct client *client_new(struct server *s)
+static struct client *client_new(struct store *s)
 {
 	struct client *client = malloc(sizeof(*client));
 
-	client->server = s;
-	client->c = connect_to(s);
+	client->store = s;
+	client->c = connect_to(&s->server);
 	return client;
 }
 
@@ -142,7 +97,7 @@ static void send_set(redisContext *c, const struct bench_change *change)
 	redisAppendCommandArgv(c, 3, argv, lengths);
 }
 
-static void load(struct server *s, uint64_t products)
+static void load(struct store *s, uint64_t products)
 {
 	struct bench_change c = { 0, 0 };
 	uint64_t end;
@@ -157,11 +112,13 @@ static void load(struct server *s, uint64_t products)
 
 static void *make(uint64_t products)
 {
-	struct server *s = start();
+	struct store *s = malloc(sizeof(*s));
 
-	if (!s)
+	if (!server_start(&s->server, "redis", products, run_server, answers)) {
+		free(s);
 		return NULL;
-	s->writer = connect_to(s);
+	}
+	s->writer = connect_to(&s->server);
 	load(s, products);
 	return client_new(s);
 }
@@ -254,7 +211,7 @@ static uint64_t run(void *map, enum bench_work work, const int64_t *ids, size_t 
 /* QUEUED is read in between: the server would have to keep it otherwise. */
 static void apply(void *map, const struct bench_change *changes, size_t n)
 {
-	redisContext *c = ((struct client *)map)->server->writer;
+	redisContext *c = ((struct client *)map)->store->writer;
 	size_t i, sent = 1;
 
 	redisAppendCommand(c, "MULTI");
@@ -271,7 +228,7 @@ static void apply(void *map, const struct bench_change *changes, size_t n)
 
 static void *reader_begin(void *map)
 {
-	return client_new(((struct client *)map)->server);
+	return client_new(((struct client *)map)->store);
 }
 
 static void reader_end(void *reader)
@@ -282,13 +239,11 @@ static void reader_end(void *reader)
 
 static void free_map(void *map)
 {
-	struct server *s = ((struct client *)map)->server;
+	struct store *s = ((struct client *)map)->store;
 
 	reader_end(map);
 	redisFree(s->writer);
-	close(s->socket);
-	kill(s->pid, SIGKILL);	/* nothing to save */
-	waitpid(s->pid, NULL, 0);
+	server_stop(&s->server);
 	free(s);
 }
 

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
  * absl::flat_hash_map, the fastest map that C++ programs commonly use: once of
- * pointers to records on the heap, once with the hot 64 bytes in the table.
+ * pointers to records on the heap, once with the hot 64 bytes in the table; and
+ * std::unordered_map, what they have without asking for anything.
  *
- * Neither can be changed under readers; locks.cc has what programs do about it.
+ * None can be changed under readers; locks.cc has what programs do about it.
  */
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <unordered_map>
 
 #include <absl/container/flat_hash_map.h>
 
@@ -30,6 +32,7 @@ static_assert(offsetof(inlined, attrs) == sizeof(bench_record), "the same hot by
 
 using pointers = absl::flat_hash_map<int64_t, bench_record *>;
 using inlines = absl::flat_hash_map<int64_t, inlined>;
+using standard = std::unordered_map<int64_t, bench_record *>;
 
 struct buffer {
 	alignas(bench_record) uint8_t bytes[sizeof(bench_record) + BENCH_ATTRS_MAX];
@@ -49,11 +52,11 @@ void *lines(size_t bytes)
 	void *at = aligned_alloc(line_bytes, (bytes + line_bytes - 1) & -line_bytes);
 
 	if (!at)
-		bench_die("absl", "no memory");
+		bench_die("tables", "no memory");
 	return at;
 }
 
-void put(pointers &m, const bench_record *r)
+template <class map> void put(map &m, const bench_record *r)
 {
 	size_t bytes = sizeof(*r) + r->attrs_len;
 
@@ -68,7 +71,7 @@ void put(inlines &m, const bench_record *r)
 	to.attrs = static_cast<uint8_t *>(memcpy(malloc(r->attrs_len), r->attrs, r->attrs_len));
 }
 
-const bench_record *hot(const pointers::value_type &v)
+template <class value> const bench_record *hot(const value &v)
 {
 	return v.second;
 }
@@ -76,6 +79,16 @@ const bench_record *hot(const pointers::value_type &v)
 const inlined *hot(const inlines::value_type &v)
 {
 	return &v.second;
+}
+
+template <class map> void ask(const map &m, int64_t id)
+{
+	m.prefetch(id);
+}
+
+/* There is no way to prefetch but of what was found. */
+void ask(const standard &, int64_t)
+{
 }
 
 template <class record> uint64_t first8(const record *r)
@@ -126,7 +139,7 @@ template <class map> uint64_t many(const map &m, const int64_t *ids, size_t n)
 		count = std::min<size_t>(n - i, BENCH_BATCH);
 		got = 0;
 		for (size_t j = 0; j < count; j++)
-			m.prefetch(ids[i + j]);
+			ask(m, ids[i + j]);
 		for (size_t j = 0; j < count; j++) {
 			auto found = m.find(ids[i + j]);
 
@@ -173,16 +186,16 @@ template <class map> void *make(uint64_t products)
 	return m;
 }
 
-void free_pointers(void *p)
+template <class map> void free_map(void *p)
 {
-	auto *m = static_cast<pointers *>(p);
+	auto *m = static_cast<map *>(p);
 
 	for (auto &v : *m)
 		free(v.second);
 	delete m;
 }
 
-void free_inlines(void *p)
+template <> void free_map<inlines>(void *p)
 {
 	auto *m = static_cast<inlines *>(p);
 
@@ -202,7 +215,7 @@ const struct bench_map bench_absl = {
 	.apply = nullptr,
 	.reader_begin = nullptr,
 	.reader_end = nullptr,
-	.free = free_pointers,
+	.free = free_map<pointers>,
 	.alien = false,
 };
 
@@ -215,6 +228,19 @@ const struct bench_map bench_absl_inline = {
 	.apply = nullptr,
 	.reader_begin = nullptr,
 	.reader_end = nullptr,
-	.free = free_inlines,
+	.free = free_map<inlines>,
+	.alien = false,
+};
+
+const struct bench_map bench_std = {
+	.name = "std",
+	.how = "std::unordered_map of pointers to records in whole lines, reserve(); "
+	       "many: find(), prefetch of the records, sum",
+	.make = make<standard>,
+	.run = run<standard>,
+	.apply = nullptr,
+	.reader_begin = nullptr,
+	.reader_end = nullptr,
+	.free = free_map<standard>,
 	.alien = false,
 };
