@@ -93,7 +93,7 @@ static void copy_node(u32 *to, u32 to_page, const u32 *from, u32 from_page, u32 
 	u32 i;
 
 	arena_zero(to, SHELF_PAGE_BYTES);
-	/* An entry's last in its line is its first in the page. */
+	/* A line begins with the word of its last entry. */
 	for (i = last; i - last < 1U << bits; i += last + 1)
 		arena_put(&to[shelf_node_index(to_page, i)],
 			  &from[shelf_node_index(from_page, i)], SHELF_LINE);

@@ -194,8 +194,8 @@ static inline const __u32 *shelf_node_word(const struct shelf_view *v, __u32 ent
 }
 
 /*
- * From an entry of the top table, of @bits bits, to that of @place's leaf. Nodes
- * below nodes are for many millions.
+ * From an entry of the top table, of @bits bits, to that of @place's leaf. The
+ * first node is taken out of the loop: nodes below it are for many millions.
  */
 static inline __u32 shelf_walk(const struct shelf_view *v, __u32 entry, __u32 bits,
 			       __u64 place)

@@ -4,8 +4,8 @@
  * and the order of ids, and whether they are there.
  *
  * Seen to fail with SHELF_RING at 32, below SHELF_AHEAD; with the chain not
- * followed; with the choice between the lines of a pair turned round; with the
- * search for members off by one.
+ * followed; with the choice between the home line and the next turned round in the
+ * pipeline; with the search for members off by one.
  */
 #include "unit.h"
 

@@ -224,9 +224,9 @@ static u32 check_leaf(struct census *c, const struct level *l, u32 index, u32 en
 	    h->level < l->consumed || h->level > used ||
 	    index % (1U << (used - h->level)) || h->key != level_place(l, index))
 		return 0;
-	if (leaf->state)
+	if (leaf->state || !check_chain(leaf, 0))
 		return 0;
-	for (i = 0; i <= SHELF_LEAF_SLOTS; i++)
+	for (i = 1; i <= SHELF_LEAF_SLOTS; i++)
 		if (!check_chain(leaf, i) || !check_record(c, l, &leaf[i]))
 			return 0;
 	return 1U << (used - h->level);
