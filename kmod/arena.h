@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * The arena's bookkeeping, which no reader sees: chunks, pages and slots, and
+ * the stores into what readers do see.
+ */
+#ifndef SHELF_ARENA_H
+#define SHELF_ARENA_H
+
+#ifdef __KERNEL__
+#include <linux/err.h>
+#include <linux/kernel.h>
+#include <linux/mm.h>
+#include <linux/prefetch.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/types.h>
+#else
+#include "../tools/lib/shim.h"
+#endif
+
+#include "walk.h"
+
+/*
+ * For all that a commit needs: charged to whom the shelf belongs to, and sooner
+ * refused than that a process is killed for it.
+ */
+#define DRAFT_GFP	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
+#define CHUNK_PAGES	(1U << (SHELF_CHUNK_SHIFT - SHELF_PAGE_SHIFT))
+#define SLOT_CLASSES	(SHELF_SLOT_MAX / SHELF_SLOT_UNIT + 1)
+
+/*
+ * Stores into the arena. Readers may be looking at the page's former life, so
+ * for a sanitizer every store is a release that pairs with SHELF_LOAD().
+ * Never non-temporal: publish orders ordinary stores only.
+ */
+static inline void arena_put(void *to, const void *from, size_t bytes)
+{
+#ifdef SHELF_TSAN
+	const u8 *f = from;
+	u8 *t = to;
+	size_t i;
+
+	for (i = 0; i < bytes; i++)
+		__atomic_store_n(&t[i], f[i], __ATOMIC_RELEASE);
+#else
+	memcpy(to, from, bytes);
+#endif
+}
+
+static inline void arena_put_u32(u32 *to, u32 value)
+{
+#ifdef SHELF_TSAN
+	__atomic_store_n(to, value, __ATOMIC_RELEASE);
+#else
+	*to = value;
+#endif
+}
+
+static inline void arena_zero(void *to, size_t bytes)
+{
+#ifdef SHELF_TSAN
+	u8 *t = to;
+	size_t i;
+
+	for (i = 0; i < bytes; i++)
+		__atomic_store_n(&t[i], 0, __ATOMIC_RELEASE);
+#else
+	memset(to, 0, bytes);
+#endif
+}
+
+/**
+ * struct page_meta - what the writer knows of a page; not mapped
+ * @next, @prev: of the free list, of a draft's new pages or of retired ones
+ * @slab_next, @slab_prev: of the pages of one slot class that have room
+ * @birth: generation that wrote it
+ * @key, @level: by which its parent is found
+ * @kind: SHELF_KIND_*
+ * @used: slots in use, of a slab
+ */
+struct page_meta {
+	u32 next;
+	u32 prev;
+	u32 slab_next;
+	u32 slab_prev;
+	u64 birth;
+	u64 key;
+	u8  level;
+	u8  kind;
+	u16 used;
+};
+
+/* Pages linked through their page_meta; 0 ends. */
+struct page_list {
+	u32 head;
+	u32 count;
+};
+
+struct chunk_meta {
+	struct page_list free;
+	struct page_meta page[CHUNK_PAGES];
+};
+
+/**
+ * struct arena - the shelf's memory
+ * @chunk: their addresses, NULL for a hole; read by kernel readers under RCU
+ * @meta: likewise
+ * @max_chunks: the cap
+ * @hint: no chunk below it has a free page
+ */
+struct arena {
+	void **chunk;
+	struct chunk_meta **meta;
+	u32 max_chunks;
+	u32 chunks;
+	u32 hint;
+	u64 free_pages;
+	u64 pages[SHELF_KINDS];
+	u64 slot_bytes;			/* in use by slots, quarantined included */
+	u32 slab[SLOT_CLASSES];		/* first page of the class with room */
+};
+
+/* A slot and when it was born, by which a pin will know whether it holds it. */
+struct slot_ref {
+	u64 birth;
+	u32 ref;
+	u32 bytes;
+};
+
+#define SLOT_BLOCK_REFS	254
+
+struct slot_block {
+	struct slot_block *next;
+	u32 count;
+	struct slot_ref slot[SLOT_BLOCK_REFS];
+};
+
+struct slot_list {
+	struct slot_block *head;
+	u64 bytes;
+};
+
+struct draft;
+struct store;
+
+/* arena.c */
+static inline struct page_meta *page_meta(const struct arena *a, u32 page)
+{
+	return &a->meta[page / CHUNK_PAGES]->page[page % CHUNK_PAGES];
+}
+
+static inline void *arena_page(const struct arena *a, u32 page)
+{
+	return (u8 *)a->chunk[page / CHUNK_PAGES] +
+	       ((size_t)(page % CHUNK_PAGES) << SHELF_PAGE_SHIFT);
+}
+
+static inline void *arena_slot(const struct arena *a, u32 ref)
+{
+	const u32 per_page = SHELF_PAGE_BYTES / SHELF_SLOT_UNIT;
+
+	return (u8 *)arena_page(a, ref / per_page) +
+	       (size_t)(ref % per_page) * SHELF_SLOT_UNIT;
+}
+
+int arena_init(struct arena *a, u64 max_bytes);
+void arena_exit(struct arena *a);
+int arena_grow(struct store *st);
+void arena_free_page(struct arena *a, u32 page);
+void arena_adopt_page(struct arena *a, u32 page, u8 kind);
+
+void page_list_add(struct arena *a, struct page_list *l, u32 page);
+void page_list_del(struct arena *a, struct page_list *l, u32 page);
+
+/* Page number, or 0 and *@error: ENOSPC (the cap), ENOMEM (the host). */
+u32 draft_alloc_page(struct draft *d, u8 kind, u64 key, u8 level, int *error);
+/* Takes a page out of the draft: frees it if it is the draft's own. */
+void draft_retire_page(struct draft *d, u32 page);
+
+/*
+ * The glue's part of the arena: memory for chunk @index, zeroed, or an
+ * ERR_PTR. No reader may see a hole there once it returns.
+ */
+void *arena_chunk_alloc(struct store *st, u32 index);
+
+/* slab.c */
+u32 slot_alloc(struct draft *d, u32 bytes, s64 key, int *error);
+int slot_retire(struct draft *d, u32 ref, u32 bytes, u64 birth);
+void slot_free(struct arena *a, u32 ref);
+void slot_list_free(struct arena *a, struct slot_list *l);
+int slot_list_add(struct slot_list *l, u32 ref, u32 bytes, u64 birth);
+void slab_forget(struct arena *a, u32 page);
+void slab_adopt_slot(struct arena *a, u32 ref);
+void slab_adopt_done(struct arena *a, u32 page);
+
+static inline u32 slot_class_bytes(u32 bytes)
+{
+	return ALIGN(bytes, SHELF_SLOT_UNIT);
+}
+
+#endif /* SHELF_ARENA_H */
