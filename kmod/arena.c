@@ -4,8 +4,8 @@
  *
  * A page is free, new (a draft's own, reachable by nobody), live (reachable
  * from the newest snapshot) or retired (only from older ones). It goes from
- * retired to free in retired_free() and nowhere else, and that is where P3 is
- * kept. A dropped draft's new pages were never reachable and go straight back.
+ * retired to free in reclaim.c and pin.c and nowhere else, and that is where P3
+ * is kept. A dropped draft's new pages were never reachable and go straight back.
  */
 #include "core.h"
 
@@ -141,49 +141,6 @@ int arena_grow(struct store *st)
 	return 0;
 }
 
-u64 store_quarantine_budget(const struct store *st)
-{
-	const struct arena *a = &st->arena;
-	u64 used = (u64)a->chunks * CHUNK_PAGES - a->free_pages;
-
-	return max(st->quarantine_bytes,
-		   (used - st->quarantined_pages) * SHELF_PAGE_BYTES / 4);
-}
-
-static bool reuse_early(struct store *st)
-{
-	struct retired *r = st->first;
-
-	if (!r)
-		return false;
-	WRITE_ONCE(st->early_reuses, st->early_reuses + 1);
-	retired_free(st, r);
-	return true;
-}
-
-/*
- * Memory for a draft: what has left quarantine, then, while quarantine is
- * within its budget, a new chunk, and before a commit fails, whatever was
- * retired the longest. A mapped reader that this disturbs retries; a writer is
- * never refused because of a reader (P4).
- */
-static int refill(struct store *st)
-{
-	u64 before = st->arena.free_pages, held;
-	int ret;
-
-	store_reclaim(st);
-	if (st->arena.free_pages > before)
-		return 0;
-	held = st->quarantined_pages * SHELF_PAGE_BYTES + st->quarantined_slot_bytes;
-	if (held > store_quarantine_budget(st) && reuse_early(st))
-		return 0;
-	ret = arena_grow(st);
-	if (ret && reuse_early(st))
-		return 0;
-	return ret;
-}
-
 u32 draft_alloc_page(struct draft *d, u8 kind, u64 key, u8 level, int *error)
 {
 	struct arena *a = &d->store->arena;
@@ -191,7 +148,7 @@ u32 draft_alloc_page(struct draft *d, u8 kind, u64 key, u8 level, int *error)
 	u32 page;
 
 	while (!(page = take_page(a))) {
-		*error = refill(d->store);
+		*error = store_refill(d->store);
 		if (*error)
 			return 0;
 	}
@@ -201,6 +158,7 @@ u32 draft_alloc_page(struct draft *d, u8 kind, u64 key, u8 level, int *error)
 	m->key = key;
 	m->level = level;
 	m->used = 0;
+	m->retired = false;
 	page_list_add(a, &d->new_pages, page);
 	d->pages_written++;
 	WRITE_ONCE(d->store->draft_pages, d->new_pages.count);
@@ -216,5 +174,6 @@ void draft_retire_page(struct draft *d, u32 page)
 		arena_free_page(a, page);
 	} else {
 		page_list_add(a, &d->retired->pages, page);
+		page_meta(a, page)->retired = true;
 	}
 }

@@ -78,6 +78,7 @@ static inline void arena_zero(void *to, size_t bytes)
  * @birth: generation that wrote it
  * @key, @level: by which its parent is found
  * @kind: SHELF_KIND_*
+ * @retired: not part of the newest snapshot any more, nor free yet
  * @used: slots in use, of a slab
  */
 struct page_meta {
@@ -88,7 +89,8 @@ struct page_meta {
 	u64 birth;
 	u64 key;
 	u8  level;
-	u8  kind;
+	u8  kind : 7;
+	u8  retired : 1;
 	u16 used;
 };
 
@@ -122,19 +124,22 @@ struct arena {
 	u32 slab[SLOT_CLASSES];		/* first page of the class with room */
 };
 
-/* A slot and when it was born, by which a pin will know whether it holds it. */
+/* A slot and when it was born, which tells the pins that hold it. */
 struct slot_ref {
 	u64 birth;
 	u32 ref;
 	u32 bytes;
 };
 
-#define SLOT_BLOCK_REFS	254
+/* The first block of a list is small: most commits are. */
+#define SLOT_BLOCK_FIRST	6U
+#define SLOT_BLOCK_REFS		254U
 
 struct slot_block {
 	struct slot_block *next;
 	u32 count;
-	struct slot_ref slot[SLOT_BLOCK_REFS];
+	u32 room;
+	struct slot_ref slot[];
 };
 
 struct slot_list {
@@ -191,6 +196,8 @@ int slot_retire(struct draft *d, u32 ref, u32 bytes, u64 birth);
 void slot_free(struct arena *a, u32 ref);
 void slot_list_free(struct arena *a, struct slot_list *l);
 int slot_list_add(struct slot_list *l, u32 ref, u32 bytes, u64 birth);
+/* Takes the block over, or its slots if they fit into the list's first one. */
+void slot_list_join(struct slot_list *l, struct slot_block *b);
 void slab_forget(struct arena *a, u32 page);
 void slab_adopt_slot(struct arena *a, u32 ref);
 void slab_adopt_done(struct arena *a, u32 page);

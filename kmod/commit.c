@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
  * The shelf's worker: batches come in one after the other, and each goes
- * through draft, publish, announce, retire and answer, in this order.
+ * through draft, publish, retire, announce, grace period and answer, in this
+ * order.
  *
  * P1, P5: everything that can fail is in draft_make(). draft_publish() makes
  * both maps visible with one store, and nothing after it returns an error.
  *
- * The commit mutex is not held over the grace period: sysfs and the reclaimer
- * get their turn there. No other draft can begin meanwhile, since the queue is
- * ordered, so at most one draft is ever between publish and retire.
+ * The commit mutex is not held over the grace period.
  */
 #include <linux/jiffies.h>
 #include <linux/sched/mm.h>
@@ -99,10 +98,10 @@ err_drop:
 }
 
 /*
- * Draft and publish. Returns what is left to retire, or ERR_PTR if the batch
- * was refused and has changed nothing. @published: when, by store_clock().
+ * Draft and publish. An error if the batch was refused and has changed nothing.
+ * @published: when, by store_clock().
  */
-static struct draft *commit_batch(struct commit *c, u64 *published)
+static int commit_batch(struct commit *c, u64 *published)
 {
 	struct shelf *s = c->shelf;
 	struct freed before;
@@ -115,11 +114,13 @@ static struct draft *commit_batch(struct commit *c, u64 *published)
 	d = draft_make(c);
 	*published = store_clock();
 	c->report.draft_ns = *published - start;
-	if (!IS_ERR(d))
+	if (!IS_ERR(d)) {
 		draft_publish(d);	/* cannot fail, allocates nothing */
+		draft_retire(d);
+	}
 	trace_freed(s, &before);	/* by a draft: before its time */
 	mutex_unlock(&s->commit_lock);
-	return d;
+	return PTR_ERR_OR_ZERO(d);
 }
 
 /* The batch's memory goes back before its sender can send the next one. */
@@ -155,18 +156,11 @@ static void reclaim_arm(struct shelf *s, u64 delay_ns)
 				 nsecs_to_jiffies(delay_ns) + 1);
 }
 
-/*
- * Waits for the readers by ioctl, netlink and sysfs that may still walk what
- * was replaced. Never the expedited kind, which would interrupt every CPU.
- */
-static void retire(struct shelf *s, struct draft *d)
+static void reclaim(struct shelf *s)
 {
 	u64 delay;
 
-	synchronize_rcu();
-
 	mutex_lock(&s->commit_lock);
-	draft_retire(d);
 	delay = reclaim_locked(s);
 	mutex_unlock(&s->commit_lock);
 	reclaim_arm(s, delay);
@@ -179,7 +173,13 @@ static void keep_times(struct shelf *s, const struct report *r)
 	WRITE_ONCE(s->last_grace_ns, r->grace_ns);
 }
 
-static void commit_finish(struct commit *c, struct draft *d, u64 published)
+/*
+ * The sender is answered when the readers by ioctl, netlink and sysfs are gone
+ * that may still walk what was replaced, unless it asked not to wait; then too
+ * nothing is reused before. Never the expedited kind of grace period, which would
+ * interrupt every CPU.
+ */
+static void commit_finish(struct commit *c, u64 published)
 {
 	struct report *r = &c->report;
 	u64 announced;
@@ -188,9 +188,11 @@ static void commit_finish(struct commit *c, struct draft *d, u64 published)
 	announced = store_clock();
 	r->publish_ns = announced - published;
 	batch_done(c);
-	retire(c->shelf, d);
+	if (!c->no_wait)
+		synchronize_rcu();
 	r->grace_ns = store_clock() - announced;
 	keep_times(c->shelf, r);
+	reclaim(c->shelf);
 }
 
 static void commit_refuse(struct commit *c)
@@ -211,15 +213,15 @@ static void commit_work(struct work_struct *work)
 {
 	struct commit *c = container_of(work, struct commit, work);
 	struct mem_cgroup *old = set_active_memcg(c->shelf->memcg);
-	struct draft *d;
 	u64 published;
+	int ret;
 
-	d = commit_batch(c, &published);
+	ret = commit_batch(c, &published);
 	set_active_memcg(old);
-	if (IS_ERR(d))
+	if (ret)
 		commit_refuse(c);	/* the report says why */
 	else
-		commit_finish(c, d, published);
+		commit_finish(c, published);
 	trace_commit(c);
 	c->done(c);	/* frees the commit and puts its shelf */
 }
@@ -240,12 +242,5 @@ void shelf_commit_queue(struct commit *c)
 /* Frees what leaves quarantine when no commit comes along to do it. */
 void shelf_reclaim_work(struct work_struct *work)
 {
-	struct shelf *s = container_of(to_delayed_work(work), struct shelf,
-				       reclaim);
-	u64 delay;
-
-	mutex_lock(&s->commit_lock);
-	delay = reclaim_locked(s);
-	mutex_unlock(&s->commit_lock);
-	reclaim_arm(s, delay);
+	reclaim(container_of(to_delayed_work(work), struct shelf, reclaim));
 }

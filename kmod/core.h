@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * The pure part: arena, trees, batches and snapshots. It knows no file, no
- * socket and no lock. The kernel module and the hosted twin both build it.
+ * The pure part: arena, trees, batches, snapshots and pins. It knows no file, no
+ * socket and, but for reclaim_lock, no lock. The kernel module and the hosted twin
+ * both build it.
  *
  * One writer at a time: whoever calls a function here that takes a store or a
  * draft holds the store's write lock (shelf->commit_lock in the module, the
- * file lock in the hosted twin). Readers come in through walk.h alone.
+ * file lock in the hosted twin). Readers come in through walk.h, and through
+ * store_pin() and store_unpin(), alone.
  *
  * Pages are named by number, never by pointer, in everything that lies in the
  * arena. Page 0 is never handed out and stays zero, so that a null reference
@@ -15,15 +17,18 @@
 #define SHELF_CORE_H
 
 #include "arena.h"
+#include "pin.h"
 
 /**
  * struct retired - what one commit took out of the newest snapshot
  * @generation: the first that is without it
- * @since_ns: when its grace period was over and quarantine began
+ * @grace: of the kernel readers that may still walk it
+ * @since_ns: when it was retired, and its quarantine began
  */
 struct retired {
 	struct retired *next;
 	u64 generation;
+	u64 grace;
 	u64 since_ns;
 	struct page_list pages;
 	struct slot_list slots;
@@ -37,6 +42,11 @@ struct retired {
  * @quarantine_bytes: beyond the larger of this and a quarter of what is live,
  *                    the longest retired is reused before its time
  * @first, @last: the quarantine, longest retired first
+ * @reclaim_lock: oldest is raised, and pins come and go, under it; the innermost
+ * @lease_ns, @lease_max_ns: how long a pin lasts that doesn't say, and at most
+ * @pin_bytes: of what pins alone keep; beyond it the one that holds most goes
+ * @retained_bytes: what pins alone keep
+ * @revoked: if set, is told of each pin before it is revoked, under the lock
  */
 struct store {
 	struct arena arena;
@@ -57,6 +67,15 @@ struct store {
 	u64 early_reuses;
 	u64 reclaimed_pages;
 	u64 reclaimed_slot_bytes;
+
+	spinlock_t reclaim_lock;
+	struct pins *pins;
+	u64 lease_ns;
+	u64 lease_max_ns;
+	u64 pin_bytes;
+	u64 retained_bytes;
+	u64 revocations;
+	void (*revoked)(struct store *st, struct pin *p);
 };
 
 /**
@@ -217,33 +236,43 @@ struct draft {
 };
 
 /*
- * Makes an empty store, generation 1. The caller has zeroed @st, called
- * arena_init(), set quarantine_ns, and filled the @control page but for the two
- * words that change. May sleep. ENOMEM, ENOSPC; then store_exit() is due.
+ * All bookkeeping, and settings at their defaults. The caller has zeroed @st and
+ * filled the control page, which the pin page follows, but for the two words that
+ * change. ENOMEM; store_exit() is due in either case.
  */
-int store_init(struct store *st, struct shelf_control *control);
-/* Frees all bookkeeping; the chunks are the glue's. */
+int store_prepare(struct store *st, struct shelf_control *control);
+/* Makes it an empty store, generation 1. May sleep. ENOMEM, ENOSPC. */
+int store_init(struct store *st);
+/* Frees all bookkeeping; the chunks are the glue's. No pin is left. */
 void store_exit(struct store *st);
 
 struct draft *draft_begin(struct store *st, const struct batch *b,
 			  struct report *report);
 int draft_apply(struct draft *d, const struct batch *b);
 void draft_publish(struct draft *d);	/* cannot fail, allocates nothing */
-void draft_retire(struct draft *d);	/* after a grace period */
+void draft_retire(struct draft *d);	/* at once after it */
 void draft_drop(struct draft *d);	/* never visible, so no grace period */
 
 int draft_error(struct draft *d, const struct op *op, int error,
 		const char *what);
 
+/* reclaim.c */
+#define NS_PER_MS	1000000ULL
+#define QUARANTINE_NS	(1000 * NS_PER_MS)
+#define QUARANTINE_BYTES (64ULL << 20)
+#define LEASE_NS	(60000 * NS_PER_MS)
+#define LEASE_MAX_NS	(3600000 * NS_PER_MS)
+#define GRACE_CHECK_NS	(4 * NS_PER_MS)	/* a grace period may be over by then */
+
 /*
- * Frees what has been in quarantine for long enough. Returns nanoseconds until
- * it is worth another call, 0 if the quarantine is empty.
+ * Frees what has been in quarantine for long enough, and ends leases. Returns
+ * nanoseconds until it is worth another call, 0: when something has changed.
  */
 u64 store_reclaim(struct store *st);
-#define QUARANTINE_BYTES	(64ULL << 20)	/* default of quarantine_bytes */
-
+/* Gets free pages, come what may: see there. ENOSPC, ENOMEM. May wait. */
+int store_refill(struct store *st);
+u64 store_quarantine_bytes(const struct store *st);
 u64 store_quarantine_budget(const struct store *st);
-void retired_free(struct store *st, struct retired *r);
 
 /* The glue's: nanoseconds of a monotonic clock, and of CLOCK_REALTIME. */
 u64 store_clock(void);

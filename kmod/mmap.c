@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * What mapped readers see: the control page and the arena, read-only.
+ * What mapped readers see: the control page, the pin page and the arena,
+ * read-only.
  *
  * The arena is mapped as page frames (VM_PFNMAP): by 2 MiB where a chunk is
  * one block of memory, by 4 KiB otherwise. Holes read as zeros, so that a
@@ -152,13 +153,15 @@ static const struct vm_operations_struct arena_vm_ops = {
 	.mremap = arena_mremap,
 };
 
-/* An ordinary page: the kernel counts its users, however they came by it. */
+/* Ordinary pages: the kernel counts their users, however they came by them. */
 static vm_fault_t control_fault(struct vm_fault *vmf)
 {
 	struct shelf *s = vma_shelf(vmf->vma);
 
-	get_page(s->control_page);
-	vmf->page = s->control_page;
+	if (vmf->pgoff - CONTROL_PGOFF >= SHELF_CONTROL_PAGES)
+		return VM_FAULT_SIGBUS;
+	vmf->page = s->control_page + (vmf->pgoff - CONTROL_PGOFF);
+	get_page(vmf->page);
 	return 0;
 }
 
@@ -168,7 +171,7 @@ static const struct vm_operations_struct control_vm_ops = {
 
 static int map_control(struct vm_area_struct *vma)
 {
-	if (vma_pages(vma) != 1)
+	if (vma_pages(vma) > SHELF_CONTROL_PAGES)
 		return -EINVAL;
 	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
 	vma->vm_ops = &control_vm_ops;

@@ -84,16 +84,19 @@ static void inode_drop(struct shelf *s)
 }
 
 /*
- * The control page is an ordinary page with a count of its own, so whoever
- * pins it through a mapping keeps it from being reused for anything else.
+ * The control page and the pin page behind it are ordinary pages with counts of
+ * their own, so whoever takes a reference through a mapping keeps them from
+ * being reused for anything else.
  */
 static int control_make(struct shelf *s, const struct shelf_config *config)
 {
 	struct shelf_control *c;
 
-	s->control_page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	s->control_page = alloc_pages(GFP_KERNEL_ACCOUNT | __GFP_ZERO,
+				      order_base_2(SHELF_CONTROL_PAGES));
 	if (!s->control_page)
 		return -ENOMEM;
+	split_page(s->control_page, order_base_2(SHELF_CONTROL_PAGES));
 	c = page_address(s->control_page);
 	c->magic = SHELF_CONTROL_MAGIC;
 	c->abi = SHELF_ABI_VERSION;
@@ -103,6 +106,14 @@ static int control_make(struct shelf *s, const struct shelf_config *config)
 	c->created_ns = store_realtime();
 	strscpy(c->name, config->name, sizeof(c->name));
 	return 0;
+}
+
+static void control_free(struct shelf *s)
+{
+	u32 i;
+
+	for (i = 0; s->control_page && i < SHELF_CONTROL_PAGES; i++)
+		__free_page(s->control_page + i);
 }
 
 static void shelf_device_release(struct device *dev)
@@ -130,8 +141,7 @@ static void shelf_unmake(struct shelf *s)
 		destroy_workqueue(s->wq);
 	store_exit(&s->store);
 	chunks_exit(s);
-	if (s->control_page)
-		__free_page(s->control_page);
+	control_free(s);
 	inode_drop(s);
 	mem_cgroup_put(s->memcg);
 	put_device(&s->dev);
@@ -201,11 +211,11 @@ static int memory_make(struct shelf *s, const struct shelf_config *config)
 	ret = chunks_init(s, c->max_bytes);
 	if (ret)
 		return ret;
-	ret = arena_init(&s->store.arena, c->max_bytes);
+	ret = store_prepare(&s->store, c);
 	if (ret)
 		return ret;
 	s->store.quarantine_ns = (u64)config->quarantine_ms * NSEC_PER_MSEC;
-	return store_init(&s->store, c);
+	return store_init(&s->store);
 }
 
 /* Now and later, memory is charged to who creates the shelf. */

@@ -54,6 +54,7 @@
 
 #define SHELF_MINORS		(1U << 16)
 #define SHELF_CHUNK_ORDER	(SHELF_CHUNK_SHIFT - PAGE_SHIFT)
+#define SHELF_CONTROL_PAGES	2U	/* control page and pin page */
 #define SHELF_QUARANTINE_MS	1000U
 #define SHELF_QUARANTINE_MS_MAX	3600000U
 
@@ -101,7 +102,7 @@ struct shelf_chunk {
  * @store: the data; written under @commit_lock
  * @mapping: the one address space that all opens share, so that a zap finds
  *           every mapping; belongs to @inode
- * @control: the control page, as the writer sees it
+ * @control_page: and the pin page behind it
  * @chunk: @max_chunks of them; pointers change under @map_lock
  * @hole_touched: holes that a fault has mapped to zeros; under @map_lock
  * @memcg: whom chunks are charged to: the creator's
@@ -227,6 +228,7 @@ struct commit {
 	struct shelf *shelf;		/* a reference */
 	struct batch batch;
 	bool has_expect;
+	bool no_wait;			/* answer before the grace period is over */
 	u64 expect;
 	struct report report;
 	void (*done)(struct commit *c);

@@ -126,18 +126,37 @@ u32 slot_alloc(struct draft *d, u32 bytes, s64 key, int *error)
 int slot_list_add(struct slot_list *l, u32 ref, u32 bytes, u64 birth)
 {
 	struct slot_block *b = l->head;
+	u32 room = b ? SLOT_BLOCK_REFS : SLOT_BLOCK_FIRST;
 
-	if (!b || b->count == SLOT_BLOCK_REFS) {
-		b = kmalloc(sizeof(*b), DRAFT_GFP);
+	if (!b || b->count == b->room) {
+		b = kmalloc(struct_size(b, slot, room), DRAFT_GFP);
 		if (!b)
 			return -ENOMEM;
 		b->next = l->head;
 		b->count = 0;
+		b->room = room;
 		l->head = b;
 	}
 	b->slot[b->count++] = (struct slot_ref){ birth, ref, bytes };
 	l->bytes += bytes;
 	return 0;
+}
+
+void slot_list_join(struct slot_list *l, struct slot_block *b)
+{
+	struct slot_block *head = l->head;
+	u32 i;
+
+	for (i = 0; i < b->count; i++)
+		l->bytes += b->slot[i].bytes;
+	while (head && b->count && head->count < head->room)
+		head->slot[head->count++] = b->slot[--b->count];
+	if (!b->count) {
+		kfree(b);
+		return;
+	}
+	b->next = l->head;
+	l->head = b;
 }
 
 int slot_retire(struct draft *d, u32 ref, u32 bytes, u64 birth)

@@ -4,8 +4,7 @@
  *
  * P1  All or nothing: a draft is reachable by nobody until draft_publish()
  *     stores one word, which names both maps.
- * P3  Reuse: retired_free() is the only way from retired to free. It raises
- *     oldest first.
+ * P3  Reuse: what was replaced is only handed to reclaim.c.
  * P5  Whatever fails in a draft, draft_drop() gives back exactly what it took,
  *     and the published snapshot has not been touched.
  */
@@ -226,6 +225,7 @@ void draft_publish(struct draft *d)
 	WRITE_ONCE(st->operations, st->operations + d->report->ops);
 	WRITE_ONCE(st->draft_pages, 0);
 	d->new_pages = (struct page_list){ 0 };
+	WRITE_ONCE(st->pins->roots[d->generation % ROOTS_KEPT], d->root_page);
 
 	/* P1. Pairs with rcu_dereference() in shelf_view_rcu(). */
 	rcu_assign_pointer(st->root, d->root);
@@ -234,13 +234,17 @@ void draft_publish(struct draft *d)
 			  d->generation << SHELF_ROOT_BITS | d->root_page);
 }
 
-/* What a published draft replaced enters quarantine; frees the draft. */
+/*
+ * What a published draft replaced enters quarantine; frees the draft. The grace
+ * period begins here, behind the root that replaced it.
+ */
 void draft_retire(struct draft *d)
 {
 	struct store *st = d->store;
 	struct retired *r = d->retired;
 
 	d->retired = NULL;
+	r->grace = start_poll_synchronize_rcu();
 	r->since_ns = store_clock();
 	r->next = NULL;
 	if (st->last)
@@ -261,6 +265,8 @@ void draft_drop(struct draft *d)
 	u32 page;
 
 	slot_list_free(a, &d->new_slots);
+	for (page = d->retired->pages.head; page; page = page_meta(a, page)->next)
+		page_meta(a, page)->retired = false;
 	while ((page = d->new_pages.head)) {
 		page_list_del(a, &d->new_pages, page);
 		if (page_meta(a, page)->kind == SHELF_KIND_SLAB)
@@ -273,60 +279,26 @@ void draft_drop(struct draft *d)
 	draft_free(d);
 }
 
-/*
- * P3. The only way from retired to free. A reader that sees a byte written to
- * any of this later also sees oldest above its own generation: the smp_wmb()
- * pairs with the acquire fence in shelf_retry().
- *
- * @r is the one that has been in quarantine the longest. Pins will keep back
- * what they hold here, by birth and @r->generation.
- */
-void retired_free(struct store *st, struct retired *r)
+int store_prepare(struct store *st, struct shelf_control *control)
 {
-	struct arena *a = &st->arena;
-	u32 page;
+	int ret = arena_init(&st->arena, control->max_bytes);
 
-	if (st->control->oldest < r->generation)
-		WRITE_ONCE(st->control->oldest, r->generation);
-	smp_wmb();	/* pairs with the fence in shelf_retry() */
-
-	st->first = r->next;
-	if (!st->first)
-		st->last = NULL;
-	WRITE_ONCE(st->quarantined_pages, st->quarantined_pages - r->pages.count);
-	WRITE_ONCE(st->quarantined_slot_bytes,
-		   st->quarantined_slot_bytes - r->slots.bytes);
-	WRITE_ONCE(st->reclaimed_pages, st->reclaimed_pages + r->pages.count);
-	WRITE_ONCE(st->reclaimed_slot_bytes,
-		   st->reclaimed_slot_bytes + r->slots.bytes);
-	while ((page = r->pages.head)) {
-		page_list_del(a, &r->pages, page);
-		arena_free_page(a, page);
-		cond_resched();
-	}
-	slot_list_free(a, &r->slots);
-	kfree(r);
+	st->control = control;
+	st->seed = control->seed;
+	st->quarantine_ns = QUARANTINE_NS;
+	st->quarantine_bytes = QUARANTINE_BYTES;
+	st->lease_ns = LEASE_NS;
+	st->lease_max_ns = LEASE_MAX_NS;
+	st->pin_bytes = control->max_bytes / 2;
+	return ret ? ret : pins_init(st, (struct shelf_pins *)
+				     ((u8 *)control + SHELF_PAGE_BYTES));
 }
 
-u64 store_reclaim(struct store *st)
-{
-	u64 now = store_clock();
-	u64 wait = READ_ONCE(st->quarantine_ns);
-
-	while (st->first && now - st->first->since_ns >= wait)
-		retired_free(st, st->first);
-	return st->first ? st->first->since_ns + wait - now : 0;
-}
-
-int store_init(struct store *st, struct shelf_control *control)
+int store_init(struct store *st)
 {
 	struct report report = { 0 };
 	struct draft *d;
 
-	st->control = control;
-	st->seed = control->seed;
-	if (!st->quarantine_bytes)
-		st->quarantine_bytes = QUARANTINE_BYTES;
 	d = draft_start(st, 0, &report);
 	if (IS_ERR(d))
 		return (int)PTR_ERR(d);
@@ -337,17 +309,4 @@ int store_init(struct store *st, struct shelf_control *control)
 	/* An empty shelf is generation 1; 0 means "none" to those who wait. */
 	st->commits = 0;
 	return 0;
-}
-
-void store_exit(struct store *st)
-{
-	struct retired *r;
-
-	while ((r = st->first)) {
-		st->first = r->next;
-		slot_list_free(NULL, &r->slots);
-		kfree(r);
-	}
-	st->last = NULL;
-	arena_exit(&st->arena);
 }

@@ -53,7 +53,8 @@
  * Mapped layout
  * =============
  *
- * mmap offsets. Both regions are read-only and MAP_SHARED. The arena may be
+ * mmap offsets. Both regions are read-only and MAP_SHARED. The first has the
+ * control page and, for those who map two pages, the pin page. The arena may be
  * mapped in part, in multiples of SHELF_CHUNK_BYTES, at addresses congruent to
  * them. A hosted shelf is a file with the same bytes at the same offsets.
  */
@@ -100,6 +101,21 @@ struct shelf_control {
 	char  name[SHELF_NAME_MAX + 1];
 	__u64 created_ns;		/* CLOCK_REALTIME, nanoseconds */
 	__u64 reserved3[3];
+};
+
+/**
+ * struct shelf_pins - the pin page
+ *
+ * @token: of each slot, the pin that has it, 0 for none. A pin is good as long
+ *         as it stands in slot SHELF_PIN_SLOT(pin). No number comes twice.
+ */
+#define SHELF_PINS		512U
+#define SHELF_PIN_SLOT(pin)	((pin) & (SHELF_PINS - 1))
+#define SHELF_PINS_PER_FILE	32U
+#define SHELF_PINS_PER_USER	128U
+
+struct shelf_pins {
+	__u64 token[SHELF_PINS];
 };
 
 /*

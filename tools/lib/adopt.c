@@ -361,6 +361,7 @@ static int census_take(struct census *c, struct store *st)
 	st->root_page = root_page;
 	st->root = arena_page(&st->arena, root_page);
 	st->generation = c->generation;
+	st->pins->roots[c->generation % ROOTS_KEPT] = root_page;
 	return 0;
 }
 
@@ -373,7 +374,6 @@ int store_adopt(struct store *st)
 	};
 	int ret = -ENOMEM;
 
-	st->seed = control->seed;
 	c.view.arena = (const u8 *)control + SHELF_MMAP_ARENA;
 	c.view.mask = control->arena_bytes - SHELF_PAGE_BYTES;
 	c.view.seed = control->seed;

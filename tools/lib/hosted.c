@@ -23,7 +23,6 @@
 #include "internal.h"
 
 #define QUARANTINE_MS_MAX	3600000ULL
-#define MS			1000000ULL
 #define NS			1000000000ULL
 
 /*
@@ -40,6 +39,8 @@ struct hosted_settings {
 };
 
 long shim_fail_in;
+bool shim_grace_held;
+unsigned long shim_grace_waits;
 
 static u64 clock_read(clockid_t id)
 {
@@ -133,8 +134,6 @@ static int hosted_map(int fd, u64 arena_bytes, struct hosted **out)
 		hosted_close(h);
 		return -ENOMEM;
 	}
-	h->store.control = (struct shelf_control *)h->base;
-	h->store.quarantine_bytes = QUARANTINE_BYTES;
 	*out = h;
 	return 0;
 }
@@ -162,9 +161,17 @@ static void set_name(char *to, const char *name)
 	}
 }
 
+static int hosted_prepare(struct hosted *h, const struct hosted_settings *s)
+{
+	int ret = store_prepare(&h->store, (struct shelf_control *)h->base);
+
+	h->store.quarantine_ns = s->quarantine_ms * NS_PER_MS;
+	return ret;
+}
+
 static int fill_control(struct hosted *h, const struct hosted_config *config)
 {
-	struct shelf_control *c = h->store.control;
+	struct shelf_control *c = (struct shelf_control *)h->base;
 	struct hosted_settings *s = settings_of(h);
 
 	c->abi = SHELF_ABI_VERSION;
@@ -180,8 +187,7 @@ static int fill_control(struct hosted *h, const struct hosted_config *config)
 	s->batch_bytes = config->batch_bytes ? config->batch_bytes : c->max_bytes;
 	s->quarantine_ms = config->quarantine_ms;
 	h->batch_bytes = s->batch_bytes;
-	h->store.quarantine_ns = s->quarantine_ms * MS;
-	return 0;
+	return hosted_prepare(h, s);
 }
 
 /* Makes an empty shelf of zeroed memory; the magic comes last. */
@@ -190,9 +196,7 @@ static int hosted_fill(struct hosted *h, const struct hosted_config *config)
 	int ret = fill_control(h, config);
 
 	if (!ret)
-		ret = arena_init(&h->store.arena, h->store.control->max_bytes);
-	if (!ret)
-		ret = store_init(&h->store, h->store.control);
+		ret = store_init(&h->store);
 	if (!ret)
 		smp_store_release(&h->store.control->magic, SHELF_CONTROL_MAGIC);
 	else if (h->disk_error)
@@ -219,14 +223,14 @@ int hosted_create_memory(const struct hosted_config *config, struct hosted **out
 	return ret;
 }
 
-/* Full length, and blocks for the two pages that are always written. */
+/* Full length, and blocks for the pages that are always written. */
 static int file_reserve(int fd, u64 arena_bytes)
 {
 	int ret;
 
 	if (ftruncate(fd, (off_t)(SHELF_MMAP_ARENA + arena_bytes)))
 		return -errno;
-	ret = posix_fallocate(fd, SHELF_MMAP_CONTROL, SHELF_PAGE_BYTES);
+	ret = posix_fallocate(fd, SHELF_MMAP_CONTROL, 2 * SHELF_PAGE_BYTES);
 	if (!ret)
 		ret = posix_fallocate(fd, SETTINGS_OFFSET, SHELF_PAGE_BYTES);
 	return -ret;
@@ -332,8 +336,7 @@ static int hosted_adopt(struct hosted *h)
 	    s->quarantine_ms > QUARANTINE_MS_MAX)
 		return -EINVAL;
 	h->batch_bytes = s->batch_bytes;
-	h->store.quarantine_ns = s->quarantine_ms * MS;
-	ret = arena_init(&h->store.arena, h->store.control->max_bytes);
+	ret = hosted_prepare(h, s);
 	if (!ret)
 		ret = store_adopt(&h->store);
 	if (!ret)
@@ -435,7 +438,7 @@ int hosted_commit(struct hosted *h, const struct batch *b, const u64 *expect,
 	draft_publish(d);	/* cannot fail, allocates nothing */
 	report->draft_ns = published - start;
 	report->publish_ns = store_clock() - published;
-	draft_retire(d);	/* no grace period: no reader here is RCU's */
+	draft_retire(d);
 	store_reclaim(&h->store);
 	return 0;
 }

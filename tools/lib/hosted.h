@@ -44,10 +44,9 @@ int hosted_commit(struct hosted *h, const struct batch *b, const u64 *expect,
 		  struct report *report);
 
 /*
- * Finds what the newest snapshot uses, after a restart. The arena has been
- * initialised and st->control is set, with the arena's bytes behind it at
- * SHELF_MMAP_ARENA, as they are in a file. EINVAL: not what a writer leaves;
- * then nothing has been touched.
+ * Finds what the newest snapshot uses, after a restart. @st is prepared, with
+ * the arena's bytes behind its control page at SHELF_MMAP_ARENA, as they are in
+ * a file. EINVAL: not what a writer leaves; then no snapshot has been touched.
  */
 int store_adopt(struct store *st);
 

@@ -1,0 +1,531 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * P3, P4: pins, and what is kept for them.
+ *
+ * What leaves quarantine hangs on the newest pinned generation that it is part
+ * of, if there is one, and passes on to the next older one when that goes. So a
+ * pin keeps its own snapshot and not a page more, however many commits follow.
+ *
+ * A generation that is pinned no longer gives nothing away before a grace
+ * period has passed: an ioctl may be walking it. Until then it may be pinned
+ * again, since all of it is still there.
+ */
+#include "core.h"
+
+static_assert(sizeof(struct shelf_pins) == SHELF_PAGE_BYTES);
+static_assert((SHELF_PINS & (SHELF_PINS - 1)) == 0);
+
+int pins_init(struct store *st, struct shelf_pins *page)
+{
+	struct pins *pins = kvzalloc(sizeof(*pins), DRAFT_GFP);
+
+	spin_lock_init(&st->reclaim_lock);
+	if (!pins)
+		return -ENOMEM;
+	pins->page = page;
+	memset(page, 0, sizeof(*page));
+	st->pins = pins;
+	return 0;
+}
+
+/* Nobody holds a pin any more, and the arena's memory is going. */
+void pins_exit(struct store *st)
+{
+	u32 i;
+
+	for (i = 0; st->pins && i < st->pins->count; i++) {
+		slot_list_free(NULL, &st->pins->of[i]->slots);
+		kfree(st->pins->of[i]);
+	}
+	kvfree(st->pins);
+	st->pins = NULL;
+}
+
+/* How many pinned generations are below @generation. */
+static u32 pinned_below(const struct pins *pins, u64 generation)
+{
+	u32 low = 0, n = pins->count;
+
+	while (n) {
+		u32 half = n / 2;
+
+		if (pins->generation[low + half] < generation) {
+			low += half + 1;
+			n -= half + 1;
+		} else {
+			n = half;
+		}
+	}
+	return low;
+}
+
+static void pinned_insert(struct pins *pins, u32 at, struct pinned *of, u64 generation)
+{
+	u32 i;
+
+	for (i = pins->count++; i > at; i--) {
+		pins->of[i] = pins->of[i - 1];
+		pins->generation[i] = pins->generation[i - 1];
+	}
+	pins->of[at] = of;
+	pins->generation[at] = generation;
+}
+
+static void pinned_remove(struct pins *pins, u32 at)
+{
+	u32 i;
+
+	for (i = at + 1; i < pins->count; i++) {
+		pins->of[i - 1] = pins->of[i];
+		pins->generation[i - 1] = pins->generation[i];
+	}
+	pins->count--;
+}
+
+static u64 newest(const struct store *st)
+{
+	/* P1. Pairs with the release in draft_publish(). */
+	return smp_load_acquire(&st->control->current_word) >> SHELF_ROOT_BITS;
+}
+
+/* The root page of an intact generation, or 0. */
+static u32 root_of(const struct store *st, u64 generation)
+{
+	u32 page = READ_ONCE(st->pins->roots[generation % ROOTS_KEPT]);
+	const struct shelf_root *root = arena_page(&st->arena, page);
+
+	/* Of a later generation, perhaps, and then as intact as any. */
+	return page && READ_ONCE(root->generation) == generation ? page : 0;
+}
+
+/*
+ * The place of a pinned generation, taking @spare into use if it is the first
+ * pin. Whatever is to be pinned is intact: it is pinned already, or nothing of
+ * it has been reused, nor can be before the lock is let go.
+ */
+static int pinned_find(struct store *st, u64 generation, struct pinned **spare, u32 *at)
+{
+	struct pins *pins = st->pins;
+	u32 root;
+
+	lockdep_assert_held(&st->reclaim_lock);
+	*at = pinned_below(pins, generation);
+	if (*at < pins->count && pins->generation[*at] == generation)
+		return 0;
+	if (generation < st->control->oldest)
+		return -ESTALE;
+	root = root_of(st, generation);
+	if (!root)
+		return -ESTALE;
+	if (pins->count == PINNED_MAX)
+		return -ENOSPC;
+	(*spare)->root_page = root;
+	pinned_insert(pins, *at, *spare, generation);
+	*spare = NULL;
+	return 0;
+}
+
+static struct pin *slot_pin(const struct store *st, u32 slot)
+{
+	return rcu_dereference_protected(st->pins->slot[slot],
+					 lockdep_is_held(&st->reclaim_lock));
+}
+
+/* A free slot, or ENOSPC; EDQUOT if the user has enough. */
+static int slot_find(struct store *st, u32 user, u32 *slot)
+{
+	struct pins *pins = st->pins;
+	u32 i, of_user = 0;
+
+	if (pins->taken == SHELF_PINS)
+		return -ENOSPC;
+	for (i = 0; pins->taken >= SHELF_PINS_PER_USER && i < SHELF_PINS; i++) {
+		const struct pin *p = slot_pin(st, i);
+
+		of_user += p && p->user == user;
+	}
+	if (of_user >= SHELF_PINS_PER_USER)
+		return -EDQUOT;
+	while (slot_pin(st, pins->hint % SHELF_PINS))
+		pins->hint++;
+	*slot = pins->hint++ % SHELF_PINS;
+	return 0;
+}
+
+static int pin_locked(struct store *st, struct pin *p, u64 generation, u64 lease_ns,
+		      struct pinned **spare)
+{
+	struct pins *pins = st->pins;
+	u64 last = newest(st);
+	u32 slot, at;
+	int ret;
+
+	if (generation > last)
+		return -EINVAL;
+	if (!generation)
+		generation = last;
+	ret = slot_find(st, p->user, &slot);
+	if (!ret)
+		ret = pinned_find(st, generation, spare, &at);
+	if (ret)
+		return ret;
+	p->of = pins->of[at];
+	p->of->pins++;
+	if (generation < last && !p->of->superseded_ns)
+		p->of->superseded_ns = store_clock();
+	p->generation = generation;
+	p->root_page = p->of->root_page;
+	p->root = arena_page(&st->arena, p->root_page);
+	p->token = ++pins->tokens * SHELF_PINS + slot;
+	p->taken_ns = store_clock();
+	p->until_ns = p->taken_ns + min(lease_ns, READ_ONCE(st->lease_max_ns));
+	rcu_assign_pointer(pins->slot[slot], p);
+	WRITE_ONCE(pins->page->token[slot], p->token);
+	WRITE_ONCE(pins->taken, pins->taken + 1);
+	return 0;
+}
+
+int store_pin(struct store *st, struct pin *p, u64 generation, u64 lease_ns)
+{
+	struct pinned *spare = kzalloc(sizeof(*spare), GFP_KERNEL_ACCOUNT);
+	int ret;
+
+	if (!spare)
+		return -ENOMEM;
+	if (!lease_ns)
+		lease_ns = READ_ONCE(st->lease_ns);
+	spin_lock(&st->reclaim_lock);
+	ret = pin_locked(st, p, generation, lease_ns, &spare);
+	spin_unlock(&st->reclaim_lock);
+	kfree(spare);
+	return ret;
+}
+
+/* Takes away the token first, so that its reader knows before anything goes. */
+static void pin_end(struct store *st, struct pin *p)
+{
+	struct pins *pins = st->pins;
+	u32 slot = p->token % SHELF_PINS;
+
+	lockdep_assert_held(&st->reclaim_lock);
+	WRITE_ONCE(pins->page->token[slot], 0);
+	smp_wmb();	/* P3. Pairs with the fence in shelf_pin_valid(). */
+	RCU_INIT_POINTER(pins->slot[slot], NULL);
+	WRITE_ONCE(pins->taken, pins->taken - 1);
+	if (!--p->of->pins)
+		p->of->ended = start_poll_synchronize_rcu();
+	p->of = NULL;
+}
+
+int store_unpin(struct store *st, struct pin *p)
+{
+	int ret = -ESTALE;
+
+	spin_lock(&st->reclaim_lock);
+	if (p->of) {
+		pin_end(st, p);
+		ret = 0;
+	}
+	spin_unlock(&st->reclaim_lock);
+	return ret;
+}
+
+static void revoke(struct store *st, struct pin *p)
+{
+	if (st->revoked)
+		st->revoked(st, p);
+	pin_end(st, p);
+	WRITE_ONCE(st->revocations, st->revocations + 1);
+}
+
+static void revoke_all(struct store *st, const struct pinned *of)
+{
+	u32 i;
+
+	for (i = 0; of->pins && i < SHELF_PINS; i++) {
+		struct pin *p = slot_pin(st, i);
+
+		if (p && p->of == of)
+			revoke(st, p);
+	}
+}
+
+/*
+ * What is kept
+ * ============
+ */
+
+/* Counts @bytes that were born with @birth for all from the first that has them. */
+static void count_fresh(struct pins *pins, u64 birth, u64 bytes)
+{
+	pins->fresh[pinned_below(pins, birth)] += bytes;
+}
+
+/* Adds up what count_fresh() noted for the generations up to the one at @at. */
+static void cover_fresh(struct store *st, u32 at)
+{
+	struct pins *pins = st->pins;
+	u64 sum = 0;
+	u32 i;
+
+	spin_lock(&st->reclaim_lock);
+	for (i = 0; i <= at; i++) {
+		sum += pins->fresh[i];
+		pins->of[i]->covered += sum;
+		pins->fresh[i] = 0;
+	}
+	spin_unlock(&st->reclaim_lock);
+	WRITE_ONCE(st->retained_bytes, st->retained_bytes + sum);
+}
+
+static void page_release(struct store *st, u32 page, bool fresh)
+{
+	arena_free_page(&st->arena, page);
+	WRITE_ONCE(st->reclaimed_pages, st->reclaimed_pages + 1);
+	if (!fresh)
+		WRITE_ONCE(st->retained_bytes, st->retained_bytes - SHELF_PAGE_BYTES);
+}
+
+static void slot_release(struct store *st, const struct slot_ref *s, bool fresh)
+{
+	slot_free(&st->arena, s->ref);
+	WRITE_ONCE(st->reclaimed_slot_bytes, st->reclaimed_slot_bytes + s->bytes);
+	if (!fresh)
+		WRITE_ONCE(st->retained_bytes, st->retained_bytes - s->bytes);
+}
+
+/*
+ * Hangs on @to, which is @generation, what was born by then, and frees the
+ * rest. @fresh: it comes out of quarantine, not from another pin.
+ */
+static void retain_pages(struct store *st, struct page_list *pages, struct pinned *to,
+			 u64 generation, bool fresh)
+{
+	struct arena *a = &st->arena;
+	u32 page;
+
+	while ((page = pages->head)) {
+		u64 birth = page_meta(a, page)->birth;
+
+		page_list_del(a, pages, page);
+		if (to && birth <= generation) {
+			page_list_add(a, &to->pages, page);
+			if (fresh)
+				count_fresh(st->pins, birth, SHELF_PAGE_BYTES);
+		} else {
+			page_release(st, page, fresh);
+		}
+		cond_resched();
+	}
+}
+
+static void retain_slots(struct store *st, struct slot_list *slots, struct pinned *to,
+			 u64 generation, bool fresh)
+{
+	struct slot_block *b;
+	u32 i, kept;
+
+	while ((b = slots->head)) {
+		slots->head = b->next;
+		for (i = 0, kept = 0; i < b->count; i++) {
+			struct slot_ref s = b->slot[i];
+
+			if (!to || s.birth > generation) {
+				slot_release(st, &s, fresh);
+				continue;
+			}
+			b->slot[kept++] = s;
+			if (fresh)
+				count_fresh(st->pins, s.birth, s.bytes);
+		}
+		b->count = kept;
+		if (to)
+			slot_list_join(&to->slots, b);
+		else
+			kfree(b);
+		cond_resched();
+	}
+	slots->bytes = 0;
+}
+
+void pins_settle(struct store *st, struct retired *r)
+{
+	struct pins *pins = st->pins;
+	struct pinned *to = NULL;
+	u64 generation = 0;
+	u32 below;
+
+	/*
+	 * Since oldest has been raised, whoever pins a generation below
+	 * r->generation from now on finds it pinned already: what is below keeps
+	 * its place, and goes only under the commit lock, which we have.
+	 */
+	spin_lock(&st->reclaim_lock);
+	below = pinned_below(pins, r->generation);
+	if (below) {
+		to = pins->of[below - 1];
+		generation = pins->generation[below - 1];
+	}
+	spin_unlock(&st->reclaim_lock);
+	retain_pages(st, &r->pages, to, generation, true);
+	retain_slots(st, &r->slots, to, generation, true);
+	if (below)
+		cover_fresh(st, below - 1);
+}
+
+/* The oldest generation that nobody pins nor walks any more, taken out. */
+static struct pinned *pinned_take(struct store *st, struct pinned **older, u64 *generation)
+{
+	struct pins *pins = st->pins;
+	struct pinned *of = NULL;
+	u32 i;
+
+	spin_lock(&st->reclaim_lock);
+	for (i = 0; i < pins->count; i++)
+		if (!pins->of[i]->pins && poll_state_synchronize_rcu(pins->of[i]->ended))
+			break;
+	if (i < pins->count) {
+		of = pins->of[i];
+		*older = i ? pins->of[i - 1] : NULL;
+		*generation = i ? pins->generation[i - 1] : 0;
+		pinned_remove(pins, i);
+	}
+	spin_unlock(&st->reclaim_lock);
+	return of;
+}
+
+/*
+ * P3. What is freed here has been announced in oldest when it left quarantine,
+ * and its pins' tokens are gone: the barrier keeps whatever is stored to it
+ * behind the tokens, which may have been taken by another thread. Pairs with
+ * the fence in shelf_pin_valid().
+ */
+void pins_let_go(struct store *st)
+{
+	struct pinned *of, *older;
+	u64 generation;
+
+	while ((of = pinned_take(st, &older, &generation))) {
+		smp_wmb();	/* as above */
+		retain_pages(st, &of->pages, older, generation, false);
+		retain_slots(st, &of->slots, older, generation, false);
+		kfree(of);
+	}
+}
+
+/*
+ * Leases and the cap
+ * ==================
+ */
+
+/* No chain of pins keeps a generation longer than one pin could. */
+static u64 lease_end(const struct store *st, const struct pin *p)
+{
+	u64 longest = READ_ONCE(st->lease_max_ns);
+
+	if (!p->of->superseded_ns)
+		return p->until_ns;
+	return min(p->until_ns, p->of->superseded_ns + longest);
+}
+
+/* A lease is enforced on what holds something. Returns when to look again. */
+static u64 leases_check(struct store *st, u64 now)
+{
+	u64 wait = 0;
+	u32 i;
+
+	for (i = 0; st->pins->taken && i < SHELF_PINS; i++) {
+		struct pin *p = slot_pin(st, i);
+		u64 end;
+
+		if (!p || !p->of->covered)
+			continue;
+		end = lease_end(st, p);
+		if (end <= now)
+			revoke(st, p);
+		else
+			wait = wait ? min(wait, end - now) : end - now;
+	}
+	return wait;
+}
+
+static void superseded_note(struct store *st, u64 now)
+{
+	struct pins *pins = st->pins;
+	u64 last = newest(st);
+	u32 i;
+
+	for (i = 0; i < pins->count && pins->generation[i] < last; i++)
+		if (!pins->of[i]->superseded_ns)
+			pins->of[i]->superseded_ns = now;
+}
+
+static struct pinned *holds_most(const struct pins *pins)
+{
+	struct pinned *most = NULL;
+	u32 i;
+
+	for (i = 0; i < pins->count; i++) {
+		struct pinned *of = pins->of[i];
+
+		if (of->pins && of->covered && (!most || of->covered > most->covered))
+			most = of;
+	}
+	return most;
+}
+
+/* One that is on its way out, and will give something back. */
+static struct pinned *ending(const struct pins *pins)
+{
+	u32 i;
+
+	for (i = 0; i < pins->count; i++)
+		if (!pins->of[i]->pins)
+			return pins->of[i];
+	return NULL;
+}
+
+u64 pins_check(struct store *st)
+{
+	u64 now = store_clock(), wait;
+	struct pinned *most;
+
+	if (!READ_ONCE(st->pins->count))
+		return 0;
+	spin_lock(&st->reclaim_lock);
+	superseded_note(st, now);
+	wait = leases_check(st, now);
+	/* One at a time: what it gives back may be enough. */
+	if (st->retained_bytes > READ_ONCE(st->pin_bytes) && !ending(st->pins)) {
+		most = holds_most(st->pins);
+		if (most)
+			revoke_all(st, most);
+	}
+	if (ending(st->pins))
+		wait = GRACE_CHECK_NS;
+	spin_unlock(&st->reclaim_lock);
+	return wait;
+}
+
+/* P4. A writer is never refused because of a reader. */
+bool pins_squeeze(struct store *st)
+{
+	struct pinned *of;
+	u64 ended = 0;
+
+	spin_lock(&st->reclaim_lock);
+	of = ending(st->pins);
+	if (!of) {
+		of = holds_most(st->pins);
+		if (of)
+			revoke_all(st, of);
+	}
+	if (of)
+		ended = of->ended;
+	spin_unlock(&st->reclaim_lock);
+	if (!of)
+		return false;
+	cond_synchronize_rcu(ended);
+	pins_let_go(st);
+	return true;
+}
