@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * The character device: open, read and poll for generations. Files are
+ * The character device: open, read and poll for generations and
+ * revoked pins. Files are
  * read-only; data is written over netlink alone (P8).
  */
 #include <linux/fs.h>
@@ -38,6 +39,7 @@ static int shelf_open(struct inode *inode, struct file *file)
 	if (IS_ERR(f))
 		return PTR_ERR(f);
 	file->private_data = f;
+	file_pins_init(f, file->f_cred);
 	/* One address space for all opens, so that a zap finds every mapping. */
 	file->f_mapping = f->shelf->mapping;
 	atomic_inc(&f->shelf->opens);
@@ -49,6 +51,7 @@ static int shelf_close(struct inode *inode, struct file *file)
 {
 	struct shelf_file *f = file->private_data;
 
+	file_pins_exit(f);
 	atomic_dec(&f->shelf->opens);
 	shelf_put(f->shelf);
 	kfree(f);
@@ -107,6 +110,8 @@ static __poll_t shelf_poll(struct file *file, poll_table *wait)
 	poll_wait(file, &f->shelf->wait, wait);
 	if (file_news(f))
 		mask |= EPOLLIN | EPOLLRDNORM;
+	if (file_pins_revoked(f))
+		mask |= EPOLLPRI;
 	if (READ_ONCE(f->shelf->dead))
 		mask |= EPOLLHUP;
 	return mask;

@@ -75,6 +75,17 @@ static void trace_freed(const struct shelf *s, const struct freed *before)
 				    now.early - before->early);
 }
 
+/* Who polls learns that a pin of his was revoked, if one was. */
+static void wake_revoked(struct shelf *s)
+{
+	u64 revocations = s->store.revocations;
+
+	if (revocations == s->revocations_told)
+		return;
+	s->revocations_told = revocations;
+	wake_up_interruptible_all(&s->wait);
+}
+
 /* The next snapshot, where no reader can reach it; or ERR_PTR, and no trace. */
 static struct draft *draft_make(struct commit *c)
 {
@@ -119,6 +130,7 @@ static int commit_batch(struct commit *c, u64 *published)
 		draft_retire(d);
 	}
 	trace_freed(s, &before);	/* by a draft: before its time */
+	wake_revoked(s);
 	mutex_unlock(&s->commit_lock);
 	return PTR_ERR_OR_ZERO(d);
 }
@@ -146,6 +158,7 @@ static u64 reclaim_locked(struct shelf *s)
 
 	delay = store_reclaim(&s->store);
 	trace_freed(s, &before);
+	wake_revoked(s);
 	return delay;
 }
 
@@ -243,4 +256,9 @@ void shelf_commit_queue(struct commit *c)
 void shelf_reclaim_work(struct work_struct *work)
 {
 	reclaim(container_of(to_delayed_work(work), struct shelf, reclaim));
+}
+
+void shelf_reclaim_soon(struct shelf *s)
+{
+	mod_delayed_work(s->wq, &s->reclaim, 1);
 }

@@ -13,6 +13,7 @@
 #include <linux/netlink.h>
 #include <linux/sched/mm.h>
 #include <linux/version.h>
+#include <net/genetlink.h>
 
 /* class->devnode() is given a device that it may, or may not, change. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
@@ -73,5 +74,12 @@ static inline void compat_extack_op(struct netlink_ext_ack *extack, u64 index,
 #endif
 	nl_set_extack_cookie_u64(extack, index);
 }
+
+/* The attributes of a dump's request. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+#define compat_dump_attrs(dump)		((dump)->attrs)
+#else
+#define compat_dump_attrs(dump)		((dump)->info.attrs)
+#endif
 
 #endif /* SHELF_COMPAT_H */

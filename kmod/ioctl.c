@@ -1,34 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Reading by ioctl: for those who can't map, and for what a mapped reader
- * falls back to.
- *
- * P1, P3: each answer comes from one root, walked in one rcu_read_lock()
- * section, into a buffer of ours; user memory is touched outside of it. Only
- * the attribute bytes of a get go straight from the arena to the caller, as long
- * as no page has to be faulted in for them: nothing sleeps in the section.
- * P8: user memory is read once, then the copy is used; what goes back is zeroed
- * first, and holds no reference into the arena.
+ * ioctl: the table of calls, and those that are no lookups. For who can't map,
+ * and for what a mapped reader falls back to.
  */
 #include <linux/indirect_call_wrapper.h>
 #include <linux/nospec.h>
-#include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "many.h"
 #include "shelf.h"
-#include "trace.h"
-
-union ioctl_arg {
-	u32 size;
-	struct shelf_ioc_info info;
-	struct shelf_ioc_get get;
-	struct shelf_ioc_get_many get_many;
-	struct shelf_ioc_members members;
-	struct shelf_ioc_is_member is_member;
-	struct shelf_ioc_wait wait;
-	struct shelf_ioc_report report;
-};
 
 /**
  * struct ioctl_op - one row of the table
@@ -41,40 +20,16 @@ struct ioctl_op {
 	size_t size;
 	size_t min;
 	bool in_only;
-	int (*handle)(struct shelf *s, union ioctl_arg *arg);
+	int (*handle)(struct shelf_file *f, union ioctl_arg *arg);
 };
 
-void shelf_view_rcu(const struct shelf *s, struct shelf_view *view)
+static int ioctl_info(struct shelf_file *f, union ioctl_arg *a)
 {
-	/* Chunks come before the root that needs them; see arena_grow(). */
-	view->root = rcu_dereference(s->store.root);
-	view->chunks = s->store.arena.chunk;
-	view->seed = s->store.seed;
-}
-
-u64 shelf_generation(const struct shelf *s)
-{
-	/*
-	 * P1. Pairs with the release in draft_publish(): who is told of a
-	 * generation finds it, or a newer one, behind the root.
-	 */
-	return smp_load_acquire(&s->store.control->current_word) >>
-	       SHELF_ROOT_BITS;
-}
-
-static void count_lookups(struct shelf *s, unsigned int cmd, u32 ids, u32 found)
-{
-	shelf_count(s, STAT_LOOKUPS, ids);
-	shelf_count(s, STAT_HITS, found);
-	shelf_count(s, STAT_MISSES, ids - found);
-	trace_shelf_lookup(s->name, _IOC_NR(cmd), ids, found);
-}
-
-static int ioctl_info(struct shelf *s, union ioctl_arg *a)
-{
+	struct shelf *s = f->shelf;
 	const struct shelf_control *c = s->store.control;
 	struct shelf_ioc_info *arg = &a->info;
 	struct shelf_view view;
+	int ret;
 
 	if (arg->flags)
 		return -EINVAL;
@@ -85,7 +40,7 @@ static int ioctl_info(struct shelf *s, union ioctl_arg *a)
 	arg->arena_bytes = c->arena_bytes;
 	strscpy_pad(arg->name, s->name, sizeof(arg->name));
 	rcu_read_lock();
-	shelf_view_rcu(s, &view);
+	ret = file_view_rcu(f, arg->pin, &view);
 	arg->generation = view.root->generation;
 	arg->products = view.root->products;
 	arg->catalogs = view.root->catalogs;
@@ -93,274 +48,7 @@ static int ioctl_info(struct shelf *s, union ioctl_arg *a)
 	arg->attrs_bytes = view.root->attrs_bytes;
 	arg->committed_ns = view.root->committed_ns;
 	rcu_read_unlock();
-	return 0;
-}
-
-/* The record as answers give it: zeros but for the id if there is none. */
-static bool record_to_answer(const struct shelf_product *p, s64 id,
-			     struct shelf_product *to)
-{
-	if (!p) {
-		*to = (struct shelf_product){ .id = id };
-		return false;
-	}
-	*to = *p;
-	return true;
-}
-
-static bool copy_product(const struct shelf_view *view, s64 id,
-			 struct shelf_product *to)
-{
-	return record_to_answer(shelf_view_product(view, id), id, to);
-}
-
-static void hide_refs(struct shelf_product *p)
-{
-	p->attrs_ref = 0;
-	p->next = 0;
-}
-
-static u32 attrs_wanted(const struct shelf_ioc_get *arg)
-{
-	return min3(arg->product.attrs_len, arg->attrs_size, SHELF_ATTRS_MAX);
-}
-
-/*
- * No copy_to_user(): its hardening would look up the page, one more cache miss,
- * or take a lock where the chunk is mapped by vmap(). What @from points at is
- * bounded by the walk.
- */
-static bool run_to_user(void __user *to, const void *from, u32 n)
-{
-	if (!user_access_begin(to, n))
-		return false;
-	unsafe_copy_to_user(to, from, n, fault);
-	user_access_end();
-	return true;
-fault:
-	user_access_end();
-	return false;
-}
-
-/* False if a page isn't there, or is not the caller's to write. */
-static bool attrs_to_user(const struct shelf_view *view,
-			  const struct shelf_ioc_get *arg)
-{
-	u8 __user *to = u64_to_user_ptr(arg->attrs);
-	u32 len = attrs_wanted(arg), done, n;
-	const void *from;
-
-	for (done = 0; done < len; done += n) {
-		from = shelf_attrs_run(view, &arg->product, done, len - done, &n);
-		if (!n)
-			break;
-		if (!run_to_user(to + done, from, n))
-			return false;
-	}
-	return true;
-}
-
-/* The record, still with its reference, and the view that it is of. */
-static bool look_product_rcu(struct shelf *s, struct shelf_ioc_get *arg,
-			     struct shelf_view *view)
-{
-	shelf_view_rcu(s, view);
-	arg->generation = view->root->generation;
-	return copy_product(view, arg->id, &arg->product);
-}
-
-/* False if the attributes did not get there; @arg then tells how many they were. */
-static bool get_direct(struct shelf *s, struct shelf_ioc_get *arg, bool *found)
-{
-	struct shelf_view view;
-	bool done;
-
-	rcu_read_lock();
-	*found = look_product_rcu(s, arg, &view);
-	pagefault_disable();
-	done = attrs_to_user(&view, arg);
-	pagefault_enable();
-	rcu_read_unlock();
-	return done;
-}
-
-/*
- * All of it once more, from a newer root perhaps, with the attributes by way of
- * a buffer; they may grow as we allocate.
- */
-static noinline int get_bounced(struct shelf *s, struct shelf_ioc_get *arg,
-				bool *found)
-{
-	u32 room = 0, len = 0;
-	struct shelf_view view;
-	u8 *attrs = NULL;
-	int ret = 0;
-
-	while (attrs_wanted(arg) > room) {
-		kvfree(attrs);
-		room = attrs_wanted(arg);
-		attrs = kvmalloc(room, GFP_KERNEL);
-		if (!attrs)
-			return -ENOMEM;
-		rcu_read_lock();
-		*found = look_product_rcu(s, arg, &view);
-		len = shelf_view_attrs(&view, &arg->product, attrs, room);
-		rcu_read_unlock();
-	}
-	if (copy_to_user(u64_to_user_ptr(arg->attrs), attrs, len))
-		ret = -EFAULT;
-	kvfree(attrs);
 	return ret;
-}
-
-static int ioctl_get(struct shelf *s, union ioctl_arg *a)
-{
-	struct shelf_ioc_get *arg = &a->get;
-	bool found;
-	int ret = 0;
-
-	if (arg->flags || arg->reserved)
-		return -EINVAL;
-	if (!get_direct(s, arg, &found))
-		ret = get_bounced(s, arg, &found);
-	hide_refs(&arg->product);
-	count_lookups(s, SHELF_IOC_GET, 1, found);
-	if (!ret && !found)
-		ret = -ENOENT;
-	return ret;
-}
-
-struct many {
-	const s64 *ids;
-	struct shelf_product *products;
-	u32 found;
-};
-
-static __always_inline void many_found(void *arg, size_t i, const struct shelf_record *r)
-{
-	struct many *m = arg;
-
-	m->found += record_to_answer((const struct shelf_product *)r, m->ids[i],
-				     &m->products[i]);
-	hide_refs(&m->products[i]);
-}
-
-static u32 look_products(struct shelf *s, struct shelf_ioc_get_many *arg,
-			 const s64 *ids, struct shelf_product *products)
-{
-	struct many m = { .ids = ids, .products = products };
-	struct shelf_view view;
-
-	rcu_read_lock();
-	shelf_view_rcu(s, &view);
-	arg->generation = view.root->generation;
-	shelf_find_many(&view, view.root->product_dir, SHELF_PRODUCT_DIR_BITS,
-			ids, arg->count, many_found, &m);
-	rcu_read_unlock();
-	return m.found;
-}
-
-static int get_many(struct shelf *s, struct shelf_ioc_get_many *arg, s64 *ids,
-		    struct shelf_product *products)
-{
-	if (copy_from_user(ids, u64_to_user_ptr(arg->ids),
-			   array_size(arg->count, sizeof(*ids))))
-		return -EFAULT;
-	arg->found = look_products(s, arg, ids, products);
-	count_lookups(s, SHELF_IOC_GET_MANY, arg->count, arg->found);
-	if (copy_to_user(u64_to_user_ptr(arg->products), products,
-			 array_size(arg->count, sizeof(*products))))
-		return -EFAULT;
-	return 0;
-}
-
-static int ioctl_get_many(struct shelf *s, union ioctl_arg *a)
-{
-	struct shelf_ioc_get_many *arg = &a->get_many;
-	struct shelf_product *products;
-	s64 *ids;
-	int ret = -ENOMEM;
-
-	if (arg->flags || arg->count > SHELF_GET_MANY_MAX)
-		return -EINVAL;
-	ids = kvmalloc_array(arg->count, sizeof(*ids), GFP_KERNEL);
-	products = kvmalloc_array(arg->count, sizeof(*products), GFP_KERNEL);
-	if (ids && products)
-		ret = get_many(s, arg, ids, products);
-	kvfree(products);
-	kvfree(ids);
-	return ret;
-}
-
-static int look_members(struct shelf *s, struct shelf_ioc_members *arg, s64 *ids,
-			u32 room)
-{
-	bool from_start = !(arg->flags & SHELF_MEMBERS_AFTER);
-	const struct shelf_catalog *c;
-	struct shelf_catalog copy;
-	struct shelf_view view;
-	bool more = false;
-
-	arg->count = 0;
-	arg->total = 0;
-	rcu_read_lock();
-	shelf_view_rcu(s, &view);
-	arg->generation = view.root->generation;
-	c = shelf_view_catalog(&view, arg->catalog);
-	if (c) {
-		copy = *c;
-		arg->total = copy.count;
-		arg->count = shelf_catalog_copy(&view, &copy, from_start,
-						arg->after, ids, room, &more);
-	}
-	rcu_read_unlock();
-	arg->more = more;
-	return c ? 0 : -ENOENT;
-}
-
-static int ioctl_members(struct shelf *s, union ioctl_arg *a)
-{
-	struct shelf_ioc_members *arg = &a->members;
-	u32 room = arg->count;
-	s64 *ids;
-	int ret;
-
-	if (arg->flags & ~SHELF_MEMBERS_AFTER || room > SHELF_PAGE_MEMBERS_MAX)
-		return -EINVAL;
-	ids = kvmalloc_array(room, sizeof(*ids), GFP_KERNEL);
-	if (!ids)
-		return -ENOMEM;
-	ret = look_members(s, arg, ids, room);
-	shelf_count(s, STAT_MEMBERS, arg->count);
-	trace_shelf_lookup(s->name, _IOC_NR(SHELF_IOC_MEMBERS), room, arg->count);
-	if (!ret && copy_to_user(u64_to_user_ptr(arg->ids), ids,
-				 array_size(arg->count, sizeof(*ids))))
-		ret = -EFAULT;
-	kvfree(ids);
-	return ret;
-}
-
-static int ioctl_is_member(struct shelf *s, union ioctl_arg *a)
-{
-	struct shelf_ioc_is_member *arg = &a->is_member;
-	const struct shelf_catalog *c;
-	struct shelf_catalog copy;
-	struct shelf_view view;
-
-	if (arg->flags || arg->reserved)
-		return -EINVAL;
-	arg->member = 0;
-	rcu_read_lock();
-	shelf_view_rcu(s, &view);
-	arg->generation = view.root->generation;
-	c = shelf_view_catalog(&view, arg->catalog);
-	if (c) {
-		copy = *c;
-		arg->member = shelf_catalog_has(&view, &copy, arg->product);
-	}
-	rcu_read_unlock();
-	count_lookups(s, SHELF_IOC_IS_MEMBER, 1, arg->member);
-	return 0;
 }
 
 static bool wait_over(const struct shelf *s, u64 generation)
@@ -368,8 +56,9 @@ static bool wait_over(const struct shelf *s, u64 generation)
 	return shelf_generation(s) >= generation || READ_ONCE(s->dead);
 }
 
-static int ioctl_wait(struct shelf *s, union ioctl_arg *a)
+static int ioctl_wait(struct shelf_file *f, union ioctl_arg *a)
 {
+	struct shelf *s = f->shelf;
 	struct shelf_ioc_wait *arg = &a->wait;
 	bool forever = arg->timeout_ns < 0;
 	ktime_t time = forever ? KTIME_MAX : ns_to_ktime(arg->timeout_ns);
@@ -392,8 +81,9 @@ static int ioctl_wait(struct shelf *s, union ioctl_arg *a)
 	return -ENODEV;
 }
 
-static int ioctl_report(struct shelf *s, union ioctl_arg *a)
+static int ioctl_report(struct shelf_file *f, union ioctl_arg *a)
 {
+	struct shelf *s = f->shelf;
 	const struct shelf_ioc_report *arg = &a->report;
 
 	if (arg->flags || arg->lookups > SHELF_REPORT_MAX ||
@@ -428,6 +118,14 @@ static const struct ioctl_op ioctl_ops[] = {
 		.in_only = true,
 		.handle = ioctl_report,
 	},
+	IOCTL_OP(SHELF_IOC_PIN, ioctl_pin, shelf_ioc_pin, root_page),
+	[_IOC_NR(SHELF_IOC_UNPIN)] = {
+		.size = sizeof(struct shelf_ioc_unpin),
+		.min = offsetofend(struct shelf_ioc_unpin, pin),
+		.in_only = true,
+		.handle = ioctl_unpin,
+	},
+	IOCTL_OP(SHELF_IOC_SCAN, ioctl_scan, shelf_ioc_scan, pin),
 };
 
 static const struct ioctl_op *find_op(unsigned int cmd)
@@ -468,7 +166,7 @@ long shelf_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	if (ret)
 		return ret;
 	a.size = size;	/* as checked, whatever it may have become since */
-	ret = INDIRECT_CALL_1(op->handle, ioctl_get, f->shelf, &a);
+	ret = INDIRECT_CALL_1(op->handle, ioctl_get, f, &a);
 	if (op->in_only || !is_answer(ret))
 		return ret;
 	if (copy_to_user(user, &a, min_t(size_t, size, op->size)))

@@ -15,6 +15,10 @@ static int put_u64(struct sk_buff *skb, int attr, u64 value)
 	return nla_put_u64_64bit(skb, attr, value, SHELF_A_PAD);
 }
 
+/* A setting that others may be changing, as whole milliseconds. */
+#define put_ms(skb, attr, ns)						\
+	nla_put_u32(skb, attr, (u32)div_u64(READ_ONCE(ns), NSEC_PER_MSEC))
+
 /*
  * Sizes of the newest snapshot. What lies in the root is copied out of it
  * before the section ends, since the page may be reused after.
@@ -42,14 +46,15 @@ static int put_root(struct sk_buff *skb, const struct shelf *s)
 
 static int put_settings(struct sk_buff *skb, const struct shelf *s)
 {
-	u64 quarantine_ns = READ_ONCE(s->store.quarantine_ns);
 	u64 bytes = (u64)READ_ONCE(s->store.arena.chunks) << SHELF_CHUNK_SHIFT;
 
 	if (nla_put_string(skb, SHELF_A_NAME, s->name) ||
 	    put_u64(skb, SHELF_A_MAX_BYTES, s->store.control->max_bytes) ||
 	    put_u64(skb, SHELF_A_BATCH_BYTES, READ_ONCE(s->batch_bytes)) ||
-	    nla_put_u32(skb, SHELF_A_QUARANTINE_MS,
-			(u32)div_u64(quarantine_ns, NSEC_PER_MSEC)) ||
+	    put_ms(skb, SHELF_A_QUARANTINE_MS, s->store.quarantine_ns) ||
+	    put_ms(skb, SHELF_A_LEASE_MS, s->store.lease_ns) ||
+	    put_ms(skb, SHELF_A_LEASE_MAX_MS, s->store.lease_max_ns) ||
+	    put_u64(skb, SHELF_A_PIN_BYTES, READ_ONCE(s->store.pin_bytes)) ||
 	    put_u64(skb, SHELF_A_BYTES, bytes) ||
 	    nla_put_u32(skb, SHELF_A_OPENS, atomic_read(&s->opens)))
 		return -EMSGSIZE;
@@ -66,6 +71,35 @@ int message_shelf(struct sk_buff *skb, const struct shelf *s, u32 portid,
 	if (!head)
 		return -EMSGSIZE;
 	if (put_settings(skb, s) || put_root(skb, s)) {
+		genlmsg_cancel(skb, head);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(skb, head);
+	return 0;
+}
+
+static int put_pin(struct sk_buff *skb, const struct pin_info *pin)
+{
+	if (put_u64(skb, SHELF_A_GENERATION, pin->generation) ||
+	    nla_put_u32(skb, SHELF_A_PID, pin->pid) ||
+	    nla_put_string(skb, SHELF_A_COMM, pin->comm) ||
+	    nla_put_u32(skb, SHELF_A_USER, pin->user) ||
+	    put_u64(skb, SHELF_A_AGE_MS, div_u64(pin->age_ns, NSEC_PER_MSEC)) ||
+	    put_u64(skb, SHELF_A_LEFT_MS, div_u64(pin->left_ns, NSEC_PER_MSEC)) ||
+	    put_u64(skb, SHELF_A_BYTES, pin->bytes))
+		return -EMSGSIZE;
+	return 0;
+}
+
+/* One PIN message of a dump. EMSGSIZE if @skb has no room left for it. */
+int message_pin(struct sk_buff *skb, const struct pin_info *pin, u32 portid, u32 seq)
+{
+	void *head = genlmsg_put(skb, portid, seq, &shelf_genl, NLM_F_MULTI,
+				 SHELF_CMD_PIN);
+
+	if (!head)
+		return -EMSGSIZE;
+	if (put_pin(skb, pin)) {
 		genlmsg_cancel(skb, head);
 		return -EMSGSIZE;
 	}

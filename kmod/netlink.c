@@ -37,6 +37,16 @@ static struct netlink_range_validation quarantine_range = {
 	.max = SHELF_QUARANTINE_MS_MAX,
 };
 
+static struct netlink_range_validation lease_range = {
+	.min = 1,
+	.max = SHELF_LEASE_MS_MAX,
+};
+
+static struct netlink_range_validation pin_bytes_range = {
+	.min = 1,
+	.max = SHELF_MAX_BYTES,
+};
+
 #define NAME_POLICY { .type = NLA_NUL_STRING, .len = SHELF_NAME_MAX }
 
 static const struct nla_policy create_policy[] = {
@@ -47,6 +57,9 @@ static const struct nla_policy create_policy[] = {
 	[SHELF_A_QUARANTINE_MS] = NLA_POLICY_FULL_RANGE(NLA_U32,
 							&quarantine_range),
 	[SHELF_A_HASH_SEED] = { .type = NLA_U64 },
+	[SHELF_A_LEASE_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &lease_range),
+	[SHELF_A_LEASE_MAX_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &lease_range),
+	[SHELF_A_PIN_BYTES] = NLA_POLICY_FULL_RANGE(NLA_U64, &pin_bytes_range),
 };
 
 static const struct nla_policy set_policy[] = {
@@ -55,6 +68,9 @@ static const struct nla_policy set_policy[] = {
 						      &batch_bytes_range),
 	[SHELF_A_QUARANTINE_MS] = NLA_POLICY_FULL_RANGE(NLA_U32,
 							&quarantine_range),
+	[SHELF_A_LEASE_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &lease_range),
+	[SHELF_A_LEASE_MAX_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &lease_range),
+	[SHELF_A_PIN_BYTES] = NLA_POLICY_FULL_RANGE(NLA_U64, &pin_bytes_range),
 };
 
 static const struct nla_policy name_policy[] = {
@@ -71,6 +87,7 @@ static const struct nla_policy commit_policy[] = {
 	[SHELF_A_COOKIE] = { .type = NLA_U64 },
 	[SHELF_A_EXPECT] = { .type = NLA_U64 },
 	[SHELF_A_OPS] = { .type = NLA_U64 },
+	[SHELF_A_NO_WAIT] = { .type = NLA_FLAG },
 };
 
 static const struct nla_policy cookie_policy[] = {
@@ -140,6 +157,12 @@ static int read_config(struct genl_info *info, struct shelf_config *config)
 		config->batch_bytes = nla_get_u64(a[SHELF_A_BATCH_BYTES]);
 	if (a[SHELF_A_QUARANTINE_MS])
 		config->quarantine_ms = nla_get_u32(a[SHELF_A_QUARANTINE_MS]);
+	if (a[SHELF_A_LEASE_MS])
+		config->lease_ms = nla_get_u32(a[SHELF_A_LEASE_MS]);
+	if (a[SHELF_A_LEASE_MAX_MS])
+		config->lease_max_ms = nla_get_u32(a[SHELF_A_LEASE_MAX_MS]);
+	if (a[SHELF_A_PIN_BYTES])
+		config->pin_bytes = nla_get_u64(a[SHELF_A_PIN_BYTES]);
 	config->seed = a[SHELF_A_HASH_SEED] ?
 		       nla_get_u64(a[SHELF_A_HASH_SEED]) : get_random_u64();
 	return 0;
@@ -260,33 +283,86 @@ static int dump(struct sk_buff *skb, struct netlink_callback *cb)
 	return skb->len;
 }
 
+static void set_ns(u64 *to, const struct nlattr *ms)
+{
+	if (ms)
+		WRITE_ONCE(*to, (u64)nla_get_u32(ms) * NSEC_PER_MSEC);
+}
+
+static void set_bytes(u64 *to, const struct nlattr *bytes)
+{
+	if (bytes)
+		WRITE_ONCE(*to, nla_get_u64(bytes));
+}
+
 /*
  * Not under commit_lock: this would have to wait for a draft, with a lock of
  * the whole host's generic netlink held. The writer takes the words one by one.
  */
 static int netlink_set(struct sk_buff *skb, struct genl_info *info)
 {
-	struct nlattr *quarantine = info->attrs[SHELF_A_QUARANTINE_MS];
-	struct nlattr *batch = info->attrs[SHELF_A_BATCH_BYTES];
+	struct nlattr **a = info->attrs;
 	struct shelf *s;
 
-	if (!quarantine && !batch) {
-		NL_SET_ERR_MSG(info->extack,
-			       "BATCH_BYTES or QUARANTINE_MS is missing");
+	if (!a[SHELF_A_QUARANTINE_MS] && !a[SHELF_A_BATCH_BYTES] &&
+	    !a[SHELF_A_LEASE_MS] && !a[SHELF_A_LEASE_MAX_MS] &&
+	    !a[SHELF_A_PIN_BYTES]) {
+		NL_SET_ERR_MSG(info->extack, "no setting is given");
 		return -EINVAL;
 	}
 	s = netlink_shelf_get(info);
 	if (IS_ERR(s))
 		return PTR_ERR(s);
-	if (batch)
-		WRITE_ONCE(s->batch_bytes, nla_get_u64(batch));
-	if (quarantine) {
-		WRITE_ONCE(s->store.quarantine_ns,
-			   (u64)nla_get_u32(quarantine) * NSEC_PER_MSEC);
-		/* A shorter time holds for what is in quarantine, too. */
-		mod_delayed_work(s->wq, &s->reclaim, 0);
-	}
+	set_bytes(&s->batch_bytes, a[SHELF_A_BATCH_BYTES]);
+	set_ns(&s->store.quarantine_ns, a[SHELF_A_QUARANTINE_MS]);
+	set_ns(&s->store.lease_ns, a[SHELF_A_LEASE_MS]);
+	set_ns(&s->store.lease_max_ns, a[SHELF_A_LEASE_MAX_MS]);
+	set_bytes(&s->store.pin_bytes, a[SHELF_A_PIN_BYTES]);
+	/* What is shorter now holds for what is there already. */
+	shelf_reclaim_soon(s);
 	shelf_put(s);
+	return 0;
+}
+
+static int pins_start(struct netlink_callback *cb)
+{
+	const struct genl_dumpit_info *info = genl_dumpit_info(cb);
+	const struct nlattr *name = compat_dump_attrs(info)[SHELF_A_NAME];
+	struct shelf *s;
+
+	if (!name) {
+		NL_SET_ERR_MSG(cb->extack, "NAME is missing");
+		return -EINVAL;
+	}
+	s = shelf_find_get(nla_data(name));
+	if (!s) {
+		NL_SET_ERR_MSG_ATTR(cb->extack, name, "no such shelf");
+		return -ENOENT;
+	}
+	cb->args[1] = (long)s;
+	return 0;
+}
+
+/* args[0]: slot to go on from; args[1]: the shelf, with a reference. */
+static int pins_dump(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct shelf *s = (struct shelf *)cb->args[1];
+	u32 slot = cb->args[0];
+	struct pin_info pin;
+
+	while (shelf_pin_next(s, &slot, &pin)) {
+		if (message_pin(skb, &pin, NETLINK_CB(cb->skb).portid,
+				cb->nlh->nlmsg_seq))
+			break;
+		slot++;
+	}
+	cb->args[0] = slot;
+	return skb->len;
+}
+
+static int pins_done(struct netlink_callback *cb)
+{
+	shelf_put((struct shelf *)cb->args[1]);
 	return 0;
 }
 
@@ -306,6 +382,9 @@ static const struct genl_ops commands[] = {
 	{ COMMAND(BATCH_OPS, stage_ops, ops) },
 	{ COMMAND(BATCH_COMMIT, stage_commit, commit) },
 	{ COMMAND(BATCH_ABORT, stage_abort, cookie) },
+	{ .cmd = SHELF_CMD_PINS, .flags = GENL_ADMIN_PERM, .start = pins_start,
+	  .dumpit = pins_dump, .done = pins_done, .policy = name_policy,
+	  .maxattr = ARRAY_SIZE(name_policy) - 1 },
 };
 
 static const struct genl_multicast_group groups[] = {

@@ -125,7 +125,7 @@ static int pinned_find(struct store *st, u64 generation, struct pinned **spare, 
 	return 0;
 }
 
-static struct pin *slot_pin(const struct store *st, u32 slot)
+struct pin *store_slot_pin(const struct store *st, u32 slot)
 {
 	return rcu_dereference_protected(st->pins->slot[slot],
 					 lockdep_is_held(&st->reclaim_lock));
@@ -140,13 +140,13 @@ static int slot_find(struct store *st, u32 user, u32 *slot)
 	if (pins->taken == SHELF_PINS)
 		return -ENOSPC;
 	for (i = 0; pins->taken >= SHELF_PINS_PER_USER && i < SHELF_PINS; i++) {
-		const struct pin *p = slot_pin(st, i);
+		const struct pin *p = store_slot_pin(st, i);
 
 		of_user += p && p->user == user;
 	}
 	if (of_user >= SHELF_PINS_PER_USER)
 		return -EDQUOT;
-	while (slot_pin(st, pins->hint % SHELF_PINS))
+	while (store_slot_pin(st, pins->hint % SHELF_PINS))
 		pins->hint++;
 	*slot = pins->hint++ % SHELF_PINS;
 	return 0;
@@ -214,7 +214,7 @@ static void pin_end(struct store *st, struct pin *p)
 	WRITE_ONCE(pins->taken, pins->taken - 1);
 	if (!--p->of->pins)
 		p->of->ended = start_poll_synchronize_rcu();
-	p->of = NULL;
+	WRITE_ONCE(p->of, NULL);
 }
 
 int store_unpin(struct store *st, struct pin *p)
@@ -243,7 +243,7 @@ static void revoke_all(struct store *st, const struct pinned *of)
 	u32 i;
 
 	for (i = 0; of->pins && i < SHELF_PINS; i++) {
-		struct pin *p = slot_pin(st, i);
+		struct pin *p = store_slot_pin(st, i);
 
 		if (p && p->of == of)
 			revoke(st, p);
@@ -419,7 +419,7 @@ void pins_let_go(struct store *st)
  */
 
 /* No chain of pins keeps a generation longer than one pin could. */
-static u64 lease_end(const struct store *st, const struct pin *p)
+u64 pin_lease_end(const struct store *st, const struct pin *p)
 {
 	u64 longest = READ_ONCE(st->lease_max_ns);
 
@@ -435,12 +435,12 @@ static u64 leases_check(struct store *st, u64 now)
 	u32 i;
 
 	for (i = 0; st->pins->taken && i < SHELF_PINS; i++) {
-		struct pin *p = slot_pin(st, i);
+		struct pin *p = store_slot_pin(st, i);
 		u64 end;
 
 		if (!p || !p->of->covered)
 			continue;
-		end = lease_end(st, p);
+		end = pin_lease_end(st, p);
 		if (end <= now)
 			revoke(st, p);
 		else

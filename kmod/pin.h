@@ -100,6 +100,10 @@ int store_pin(struct store *st, struct pin *p, u64 generation, u64 lease_ns);
 /* ESTALE: it had been revoked. In either case it is no more. */
 int store_unpin(struct store *st, struct pin *p);
 
+/* The pin in a slot, or NULL, and when its lease ends; under reclaim_lock. */
+struct pin *store_slot_pin(const struct store *st, u32 slot);
+u64 pin_lease_end(const struct store *st, const struct pin *p);
+
 /* What follows is for reclaim.c, under the commit lock. */
 
 /*

@@ -214,7 +214,14 @@ static int memory_make(struct shelf *s, const struct shelf_config *config)
 	ret = store_prepare(&s->store, c);
 	if (ret)
 		return ret;
+	s->store.revoked = shelf_pin_revoked;
 	s->store.quarantine_ns = (u64)config->quarantine_ms * NSEC_PER_MSEC;
+	if (config->lease_ms)
+		s->store.lease_ns = (u64)config->lease_ms * NSEC_PER_MSEC;
+	if (config->lease_max_ms)
+		s->store.lease_max_ns = (u64)config->lease_max_ms * NSEC_PER_MSEC;
+	if (config->pin_bytes)
+		s->store.pin_bytes = config->pin_bytes;
 	return store_init(&s->store);
 }
 

@@ -20,6 +20,9 @@
  *                            up and inserts under it, a change of a chunk is
  *                            made under it and followed, outside of it, by
  *                            unmap_mapping_range().
+ *  file->pins_lock (mutex)   the pins of one open file
+ *  store.reclaim_lock        pins of a shelf come and go, oldest is raised;
+ *   (spinlock)               innermost, and short whoever holds it
  *
  * commit_lock is held while map_lock is taken (a draft grows the arena); faults
  * take map_lock under mmap_lock. Nothing touches user memory or takes
@@ -140,6 +143,7 @@ struct shelf {
 	struct work_struct release;
 	wait_queue_head_t wait;
 	struct shelf_stats __percpu *stats;
+	u64 revocations_told;		/* to pollers; under @commit_lock */
 	u64 last_draft_ns;
 	u64 last_publish_ns;
 	u64 last_grace_ns;
@@ -158,6 +162,9 @@ struct shelf_config {
 	u64 max_bytes;
 	u64 batch_bytes;	/* 0: max_bytes */
 	u32 quarantine_ms;
+	u32 lease_ms;		/* this and the next two: 0 for the default */
+	u32 lease_max_ms;
+	u64 pin_bytes;
 	u64 seed;
 };
 
@@ -199,9 +206,34 @@ unsigned long shelf_get_unmapped_area(struct file *file, unsigned long addr,
 				      unsigned long flags);
 
 /* cdev.c, ioctl.c */
+
+/**
+ * struct shelf_file - an open file
+ * @next: read() returns no generation below it
+ * @pins_lock: guards @pins and @pin_count; outside of reclaim_lock
+ * @user: user id of who opened it, for whom its pins count
+ */
 struct shelf_file {
 	struct shelf *shelf;
-	u64 next;		/* read() returns no generation below it */
+	u64 next;
+	struct mutex pins_lock;		/* @pins: pin and unpin against each other */
+	struct list_head pins;
+	u32 pin_count;
+	u32 user;
+};
+
+union ioctl_arg {
+	u32 size;
+	struct shelf_ioc_info info;
+	struct shelf_ioc_get get;
+	struct shelf_ioc_get_many get_many;
+	struct shelf_ioc_members members;
+	struct shelf_ioc_is_member is_member;
+	struct shelf_ioc_wait wait;
+	struct shelf_ioc_report report;
+	struct shelf_ioc_pin pin;
+	struct shelf_ioc_unpin unpin;
+	struct shelf_ioc_scan scan;
 };
 
 extern struct class *shelf_class;
@@ -209,10 +241,37 @@ extern dev_t shelf_devt;
 int cdev_init_module(void);
 void cdev_exit_module(void);
 long shelf_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+/* lookup.c */
+int ioctl_get(struct shelf_file *f, union ioctl_arg *a);
+int ioctl_get_many(struct shelf_file *f, union ioctl_arg *a);
+int ioctl_members(struct shelf_file *f, union ioctl_arg *a);
+int ioctl_is_member(struct shelf_file *f, union ioctl_arg *a);
+int ioctl_scan(struct shelf_file *f, union ioctl_arg *a);
 /* Fills the kernel reader's view; the caller holds rcu_read_lock(). */
 void shelf_view_rcu(const struct shelf *s, struct shelf_view *view);
 /* The generation of the newest snapshot; any context. */
 u64 shelf_generation(const struct shelf *s);
+
+/* filepin.c: pins of open files */
+struct pin_info {
+	u64 generation;
+	u64 age_ns;
+	u64 left_ns;
+	u64 bytes;
+	u32 user;
+	pid_t pid;
+	char comm[TASK_COMM_LEN];
+};
+
+void file_pins_init(struct shelf_file *f, const struct cred *cred);
+void file_pins_exit(struct shelf_file *f);
+bool file_pins_revoked(struct shelf_file *f);
+int ioctl_pin(struct shelf_file *f, union ioctl_arg *a);
+int ioctl_unpin(struct shelf_file *f, union ioctl_arg *a);
+/* ESTALE. The caller holds rcu_read_lock(). */
+int file_view_rcu(const struct shelf_file *f, u64 pin, struct shelf_view *view);
+void shelf_pin_revoked(struct store *st, struct pin *pin);
+bool shelf_pin_next(struct shelf *s, u32 *slot, struct pin_info *info);
 
 /* sysfs.c */
 extern const struct attribute_group *shelf_groups[];
@@ -239,6 +298,8 @@ struct commit {
 
 void shelf_commit_queue(struct commit *c);
 void shelf_reclaim_work(struct work_struct *work);
+/* Something can be freed, or a lease may be shorter now; any context. */
+void shelf_reclaim_soon(struct shelf *s);
 
 /* netlink.c */
 int netlink_init(void);
@@ -271,6 +332,7 @@ int op_decode(const struct nlattr *nest, struct op *op, const void **data,
 
 int message_shelf(struct sk_buff *skb, const struct shelf *s, u32 portid,
 		  u32 seq, int flags);
+int message_pin(struct sk_buff *skb, const struct pin_info *pin, u32 portid, u32 seq);
 int message_cookie(struct genl_info *info, u64 cookie);
 void message_result(struct sk_buff *skb, const struct commit *c);
 

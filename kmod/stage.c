@@ -438,6 +438,7 @@ static int close_whole(struct staged *st, struct genl_info *info)
 	mutex_unlock(&st->lock);
 	c->seq = info->snd_seq;
 	c->has_expect = expect;
+	c->no_wait = nla_get_flag(info->attrs[SHELF_A_NO_WAIT]);
 	if (expect)
 		c->expect = nla_get_u64(expect);
 	return ret;

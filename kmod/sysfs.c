@@ -107,6 +107,7 @@ PAGES_ATTR(bytes_data, store.arena.pages[SHELF_KIND_DATA]);
 WORD_ATTR(commits, store.commits);
 WORD_ATTR(operations, store.operations);
 WORD_ATTR(early_reuses, store.early_reuses);
+WORD_ATTR(revoked_pins, store.revocations);
 PAGES_ATTR(reclaimed_bytes, store.reclaimed_pages);
 STAT_ATTR(refused_batches, STAT_REFUSED_BATCHES);
 STAT_ATTR(aborted_batches, STAT_ABORTED_BATCHES);
@@ -133,6 +134,10 @@ WORD_ATTR(last_publish_ns, last_publish_ns);
 WORD_ATTR(last_grace_ns, last_grace_ns);
 
 WORD_ATTR(batch_bytes, batch_bytes);
+WORD_ATTR(pin_bytes, store.pin_bytes);
+
+/* What pins alone keep. */
+WORD_ATTR(bytes_pinned, store.retained_bytes);
 
 static u64 bytes_held(const struct shelf *s)
 {
@@ -148,7 +153,7 @@ static u64 bytes_in_quarantine(const struct shelf *s)
 /* What the newest snapshot needs; the words are not read at one moment. */
 static u64 bytes_in_use(const struct shelf *s)
 {
-	u64 other = bytes_in_quarantine(s);
+	u64 other = bytes_in_quarantine(s) + READ_ONCE(s->store.retained_bytes);
 	u64 held = bytes_held(s);
 
 	other += READ_ONCE(s->store.arena.free_pages) << PAGE_SHIFT;
@@ -203,14 +208,23 @@ static ssize_t bytes_directory_show(struct device *dev,
 }
 static DEVICE_ATTR_RO(bytes_directory);
 
-static ssize_t quarantine_ms_show(struct device *dev,
-				  struct device_attribute *attr, char *buf)
+static ssize_t ms_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	u64 ns = READ_ONCE(dev_shelf(dev)->store.quarantine_ns);
-
-	return sysfs_emit(buf, "%llu\n", div_u64(ns, NSEC_PER_MSEC));
+	return sysfs_emit(buf, "%llu\n", div_u64(shelf_word(dev, attr), NSEC_PER_MSEC));
 }
-static DEVICE_ATTR_RO(quarantine_ms);
+
+#define MS_ATTR(_name, _field)						\
+	VALUE_ATTR(_name, ms_show, offsetof(struct shelf, _field))
+
+MS_ATTR(quarantine_ms, store.quarantine_ns);
+MS_ATTR(lease_ms, store.lease_ns);
+MS_ATTR(lease_max_ms, store.lease_max_ns);
+
+static ssize_t pins_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", READ_ONCE(dev_shelf(dev)->store.pins->taken));
+}
+static DEVICE_ATTR_RO(pins);
 
 static ssize_t opens_show(struct device *dev, struct device_attribute *attr,
 			  char *buf)
@@ -253,6 +267,7 @@ static struct attribute *shelf_attrs[] = {
 	&dev_attr_bytes_live.attr,
 	&bytes_free_attr.attr.attr,
 	&dev_attr_bytes_quarantined.attr,
+	&bytes_pinned_attr.attr.attr,
 	&bytes_draft_attr.attr.attr,
 	&bytes_products_attr.attr.attr,
 	&bytes_catalogs_attr.attr.attr,
@@ -286,7 +301,12 @@ static struct attribute *shelf_attrs[] = {
 	&last_publish_ns_attr.attr.attr,
 	&last_grace_ns_attr.attr.attr,
 	&batch_bytes_attr.attr.attr,
-	&dev_attr_quarantine_ms.attr,
+	&quarantine_ms_attr.attr.attr,
+	&lease_ms_attr.attr.attr,
+	&lease_max_ms_attr.attr.attr,
+	&pin_bytes_attr.attr.attr,
+	&dev_attr_pins.attr,
+	&revoked_pins_attr.attr.attr,
 	&dev_attr_opens.attr,
 	NULL
 };

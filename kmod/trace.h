@@ -96,6 +96,73 @@ TRACE_EVENT(shelf_reclaim,
 		  __entry->slot_bytes, __entry->early)
 );
 
+/* A pin was taken; pin: its token, by which the others name it. */
+TRACE_EVENT(shelf_pin,
+	TP_PROTO(const char *name, u64 generation, u64 pin),
+	TP_ARGS(name, generation, pin),
+	TP_STRUCT__entry(
+		__string(name, name)
+		__field(u64, generation)
+		__field(u64, pin)
+	),
+	TP_fast_assign(
+		shelf_assign_str(name, name);
+		__entry->generation = generation;
+		__entry->pin = pin;
+	),
+	TP_printk("name=%s generation=%llu pin=%llu",
+		  __get_str(name), __entry->generation, __entry->pin)
+);
+
+/* A pin is gone, by its holder or with his file. revoked: before, already. */
+TRACE_EVENT(shelf_unpin,
+	TP_PROTO(const char *name, u64 generation, u64 pin, u64 age_ns, bool revoked),
+	TP_ARGS(name, generation, pin, age_ns, revoked),
+	TP_STRUCT__entry(
+		__string(name, name)
+		__field(u64, generation)
+		__field(u64, pin)
+		__field(u64, age_ns)
+		__field(bool, revoked)
+	),
+	TP_fast_assign(
+		shelf_assign_str(name, name);
+		__entry->generation = generation;
+		__entry->pin = pin;
+		__entry->age_ns = age_ns;
+		__entry->revoked = revoked;
+	),
+	TP_printk("name=%s generation=%llu pin=%llu age_ns=%llu revoked=%d",
+		  __get_str(name), __entry->generation, __entry->pin,
+		  __entry->age_ns, __entry->revoked)
+);
+
+/* The writer revoked a pin of process pid, which kept so many bytes. */
+TRACE_EVENT(shelf_revoke,
+	TP_PROTO(const char *name, u64 generation, u64 pin, int pid, u64 bytes,
+		 u64 age_ns),
+	TP_ARGS(name, generation, pin, pid, bytes, age_ns),
+	TP_STRUCT__entry(
+		__string(name, name)
+		__field(u64, generation)
+		__field(u64, pin)
+		__field(int, pid)
+		__field(u64, bytes)
+		__field(u64, age_ns)
+	),
+	TP_fast_assign(
+		shelf_assign_str(name, name);
+		__entry->generation = generation;
+		__entry->pin = pin;
+		__entry->pid = pid;
+		__entry->bytes = bytes;
+		__entry->age_ns = age_ns;
+	),
+	TP_printk("name=%s generation=%llu pin=%llu pid=%d bytes=%llu age_ns=%llu",
+		  __get_str(name), __entry->generation, __entry->pin, __entry->pid,
+		  __entry->bytes, __entry->age_ns)
+);
+
 #endif /* SHELF_TRACE_H */
 
 #undef TRACE_INCLUDE_PATH

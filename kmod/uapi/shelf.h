@@ -8,11 +8,13 @@
  *
  * Netlink, in one picture (! required, [] optional, * repeated):
  *
- *   CREATE        !NAME !MAX_BYTES [BATCH_BYTES] [QUARANTINE_MS] [HASH_SEED]
+ *   CREATE        !NAME !MAX_BYTES [BATCH_BYTES] [QUARANTINE_MS] [LEASE_MS]
+ *                 [LEASE_MAX_MS] [PIN_BYTES] [HASH_SEED]
  *                                         -> NEW
  *   DESTROY       !NAME
  *   GET           !NAME                   -> NEW        (dump: every shelf)
- *   SET           !NAME [BATCH_BYTES] [QUARANTINE_MS]
+ *   SET           !NAME [BATCH_BYTES] [QUARANTINE_MS] [LEASE_MS]
+ *                 [LEASE_MAX_MS] [PIN_BYTES]
  *   BATCH_BEGIN   !NAME                   -> BATCH_BEGIN COOKIE
  *   BATCH_OPS     !COOKIE OP*
  *     OP            !KIND
@@ -22,9 +24,11 @@
  *       cat. add      !CATALOG !MEMBERS
  *       cat. remove   !CATALOG !MEMBERS
  *       cat. delete   !CATALOG
- *   BATCH_COMMIT  !COOKIE [EXPECT] [OPS]  -> ack when queued, then, unicast,
+ *   BATCH_COMMIT  !COOKIE [EXPECT] [OPS] [NO_WAIT]
+ *                                         -> ack when queued, then, unicast,
  *                                            BATCH_RESULT with the same seq
  *   BATCH_ABORT   !COOKIE
+ *   PINS          !NAME                   dump only: a PIN for each
  *   events (multicast group "events"): CREATED, DESTROYED, COMMITTED
  */
 #ifndef _UAPI_SHELF_H
@@ -48,6 +52,7 @@
 #define SHELF_MEMBERS_MAX	8000U		/* members in one operation */
 #define SHELF_GET_MANY_MAX	1024U		/* ids in one SHELF_IOC_GET_MANY */
 #define SHELF_PAGE_MEMBERS_MAX	8192U		/* ids from one SHELF_IOC_MEMBERS */
+#define SHELF_LEASE_MS_MAX	604800000U	/* a week */
 
 /*
  * Mapped layout
@@ -305,7 +310,13 @@ struct shelf_ioc_info {
 	__u64 arena_bytes;
 	__u64 committed_ns;
 	char  name[SHELF_NAME_MAX + 1];
+	__u64 pin;			/* in: see below */
 };
+
+/*
+ * What follows, and info, answers from the snapshot of @pin, or, if that is 0,
+ * from the newest. ESTALE: @pin is not, or no longer, a pin of this file.
+ */
 
 /* ENOENT: no such product. */
 struct shelf_ioc_get {
@@ -317,6 +328,7 @@ struct shelf_ioc_get {
 	__u32 reserved;
 	__u64 generation;		/* out */
 	struct shelf_product product;	/* out; attrs_ref and next are 0 */
+	__u64 pin;
 };
 
 /* All from one snapshot. EINVAL: count above SHELF_GET_MANY_MAX. */
@@ -328,6 +340,7 @@ struct shelf_ioc_get_many {
 	__u32 count;
 	__u32 found;			/* out */
 	__u64 generation;		/* out */
+	__u64 pin;
 };
 
 /*
@@ -346,6 +359,7 @@ struct shelf_ioc_members {
 	__u32 more;			/* out: 1 if members follow */
 	__u64 total;			/* out: members of the catalog */
 	__u64 generation;		/* out */
+	__u64 pin;
 };
 
 struct shelf_ioc_is_member {
@@ -356,6 +370,55 @@ struct shelf_ioc_is_member {
 	__u32 member;			/* out: 1 or 0 */
 	__u32 reserved;
 	__u64 generation;		/* out */
+	__u64 pin;
+};
+
+/*
+ * All products, or catalogs, in an order of the snapshot's own. @cursor is 0 at
+ * first, then what the last call left there; it is a place in the key space and
+ * good for any generation. Of products attrs_ref and next are 0; of catalogs only
+ * id, generation and count are told. EINVAL: count below SHELF_LEAF_SLOTS or above
+ * SHELF_GET_MANY_MAX.
+ */
+#define SHELF_SCAN_CATALOGS	1U
+struct shelf_ioc_scan {
+	__u32 size;
+	__u32 flags;
+	__u64 cursor;			/* in and out */
+	__u64 records;			/* struct shelf_product or shelf_catalog[count] */
+	__u32 count;			/* in: room; out: written, 0 may not be the end */
+	__u32 done;			/* out: 1 at the end */
+	__u64 generation;		/* out */
+	__u64 pin;
+};
+
+/*
+ * Takes a pin, which keeps one snapshot as it is. It belongs to the open file:
+ * to whoever shares it, and until its last descriptor and mapping are gone. From
+ * when its lease is over it is revoked as soon as it keeps memory from being
+ * used again; and before, if all that pins keep is above the shelf's limit and
+ * this one keeps most. Then the pin's token is gone from the pin page, ioctls
+ * with it are refused, and poll() tells POLLPRI until it is unpinned.
+ *
+ * EINVAL: generation is not there yet. ESTALE: it is no longer intact. EMFILE:
+ * the file has SHELF_PINS_PER_FILE. EDQUOT: its user has SHELF_PINS_PER_USER.
+ * ENOSPC: the shelf has SHELF_PINS.
+ */
+struct shelf_ioc_pin {
+	__u32 size;
+	__u32 flags;
+	__u64 generation;		/* in: 0 for the newest; out: of the pin */
+	__u64 lease_ns;			/* in: 0 for the usual; out: granted */
+	__u64 pin;			/* out: its token, never 0 */
+	__u32 root_page;		/* out: of its snapshot, for mapped readers */
+	__u32 reserved;
+};
+
+/* ESTALE: it had been revoked, and is gone. EINVAL: not a pin of this file. */
+struct shelf_ioc_unpin {
+	__u32 size;
+	__u32 flags;
+	__u64 pin;
 };
 
 /*
@@ -390,8 +453,10 @@ struct shelf_ioc_report {
 #define SHELF_IOC_MEMBERS	_IO(SHELF_IOC, 3)
 #define SHELF_IOC_IS_MEMBER	_IO(SHELF_IOC, 4)
 #define SHELF_IOC_WAIT		_IO(SHELF_IOC, 5)
-/* 6 and 7 are kept for pin and unpin. */
+#define SHELF_IOC_PIN		_IO(SHELF_IOC, 6)
+#define SHELF_IOC_UNPIN		_IO(SHELF_IOC, 7)
 #define SHELF_IOC_REPORT	_IO(SHELF_IOC, 8)
+#define SHELF_IOC_SCAN		_IO(SHELF_IOC, 9)
 
 /*
  * Generic netlink
@@ -411,12 +476,14 @@ enum shelf_cmd {
 	SHELF_CMD_BATCH_OPS,
 	SHELF_CMD_BATCH_COMMIT,
 	SHELF_CMD_BATCH_ABORT,
+	SHELF_CMD_PINS,
 	/* from the kernel only */
 	SHELF_CMD_NEW,
 	SHELF_CMD_BATCH_RESULT,
 	SHELF_CMD_CREATED,
 	SHELF_CMD_DESTROYED,
 	SHELF_CMD_COMMITTED,
+	SHELF_CMD_PIN,
 	__SHELF_CMD_MAX
 };
 
@@ -454,6 +521,18 @@ enum shelf_attr {
 	SHELF_A_DRAFT_NS,		/* u64, drafting */
 	SHELF_A_PUBLISH_NS,		/* u64, publishing and announcing */
 	SHELF_A_GRACE_NS,		/* u64, waiting for the grace period */
+
+	/* flag: answer a commit before the grace period is over */
+	SHELF_A_NO_WAIT,
+	SHELF_A_LEASE_MS,		/* u32, 1 to SHELF_LEASE_MS_MAX: if not asked for */
+	SHELF_A_LEASE_MAX_MS,		/* u32, 1 to SHELF_LEASE_MS_MAX: at most */
+	/* u64, most bytes that pins alone may keep */
+	SHELF_A_PIN_BYTES,
+	SHELF_A_PID,			/* u32, of who took the pin */
+	SHELF_A_COMM,			/* string, its name then */
+	SHELF_A_USER,			/* u32, user id of who opened the file */
+	SHELF_A_AGE_MS,			/* u64, of the pin */
+	SHELF_A_LEFT_MS,		/* u64, of its lease */
 	__SHELF_A_MAX
 };
 

@@ -79,21 +79,21 @@ static struct field ioc_info[] = {
 	F(shelf_ioc_info, catalogs), F(shelf_ioc_info, memberships),
 	F(shelf_ioc_info, attrs_bytes), F(shelf_ioc_info, max_bytes),
 	F(shelf_ioc_info, arena_bytes), F(shelf_ioc_info, committed_ns),
-	F(shelf_ioc_info, name),
+	F(shelf_ioc_info, name), F(shelf_ioc_info, pin),
 };
 
 static struct field ioc_get[] = {
 	F(shelf_ioc_get, size), F(shelf_ioc_get, flags), F(shelf_ioc_get, id),
 	F(shelf_ioc_get, attrs), F(shelf_ioc_get, attrs_size),
 	F(shelf_ioc_get, reserved), F(shelf_ioc_get, generation),
-	F(shelf_ioc_get, product),
+	F(shelf_ioc_get, product), F(shelf_ioc_get, pin),
 };
 
 static struct field ioc_get_many[] = {
 	F(shelf_ioc_get_many, size), F(shelf_ioc_get_many, flags),
 	F(shelf_ioc_get_many, ids), F(shelf_ioc_get_many, products),
 	F(shelf_ioc_get_many, count), F(shelf_ioc_get_many, found),
-	F(shelf_ioc_get_many, generation),
+	F(shelf_ioc_get_many, generation), F(shelf_ioc_get_many, pin),
 };
 
 static struct field ioc_members[] = {
@@ -101,19 +101,37 @@ static struct field ioc_members[] = {
 	F(shelf_ioc_members, catalog), F(shelf_ioc_members, after),
 	F(shelf_ioc_members, ids), F(shelf_ioc_members, count),
 	F(shelf_ioc_members, more), F(shelf_ioc_members, total),
-	F(shelf_ioc_members, generation),
+	F(shelf_ioc_members, generation), F(shelf_ioc_members, pin),
 };
 
 static struct field ioc_is_member[] = {
 	F(shelf_ioc_is_member, size), F(shelf_ioc_is_member, flags),
 	F(shelf_ioc_is_member, catalog), F(shelf_ioc_is_member, product),
 	F(shelf_ioc_is_member, member), F(shelf_ioc_is_member, reserved),
-	F(shelf_ioc_is_member, generation),
+	F(shelf_ioc_is_member, generation), F(shelf_ioc_is_member, pin),
 };
 
 static struct field ioc_wait[] = {
 	F(shelf_ioc_wait, size), F(shelf_ioc_wait, flags),
 	F(shelf_ioc_wait, generation), F(shelf_ioc_wait, timeout_ns),
+};
+
+static struct field pins[] = { F(shelf_pins, token) };
+
+static struct field ioc_pin[] = {
+	F(shelf_ioc_pin, size), F(shelf_ioc_pin, flags), F(shelf_ioc_pin, generation),
+	F(shelf_ioc_pin, lease_ns), F(shelf_ioc_pin, pin),
+	F(shelf_ioc_pin, root_page), F(shelf_ioc_pin, reserved),
+};
+
+static struct field ioc_unpin[] = {
+	F(shelf_ioc_unpin, size), F(shelf_ioc_unpin, flags), F(shelf_ioc_unpin, pin),
+};
+
+static struct field ioc_scan[] = {
+	F(shelf_ioc_scan, size), F(shelf_ioc_scan, flags), F(shelf_ioc_scan, cursor),
+	F(shelf_ioc_scan, records), F(shelf_ioc_scan, count), F(shelf_ioc_scan, done),
+	F(shelf_ioc_scan, generation), F(shelf_ioc_scan, pin),
 };
 
 static struct field ioc_report[] = {
@@ -144,7 +162,8 @@ static struct layout layouts[] = {
 	LAYOUT(control), LAYOUT(root), LAYOUT(page_header), LAYOUT(product),
 	LAYOUT(catalog), LAYOUT(fence), LAYOUT(ioc_info), LAYOUT(ioc_get),
 	LAYOUT(ioc_get_many), LAYOUT(ioc_members), LAYOUT(ioc_is_member),
-	LAYOUT(ioc_wait), LAYOUT(ioc_report),
+	LAYOUT(ioc_wait), LAYOUT(ioc_report), LAYOUT(pins), LAYOUT(ioc_pin),
+	LAYOUT(ioc_unpin), LAYOUT(ioc_scan),
 };
 
 struct constant {
@@ -167,16 +186,20 @@ static struct constant constants[] = {
 	C(SET_PAGE_FENCES), C(SET_LEVELS), C(MEMBERS_AFTER),
 	C(IOC_INFO), C(IOC_GET), C(IOC_GET_MANY), C(IOC_MEMBERS),
 	C(IOC_IS_MEMBER), C(IOC_WAIT), C(IOC_REPORT), C(REPORT_MAX),
+	C(IOC_PIN), C(IOC_UNPIN), C(IOC_SCAN), C(SCAN_CATALOGS), C(LEASE_MS_MAX),
+	C(PINS), C(PINS_PER_FILE), C(PINS_PER_USER),
 	C(KIND_FREE), C(KIND_ROOT), C(KIND_NODE), C(KIND_PRODUCTS),
 	C(KIND_CATALOGS), C(KIND_SET), C(KIND_SLAB), C(KIND_DATA),
 	C(CMD_CREATE), C(CMD_DESTROY), C(CMD_GET), C(CMD_SET), C(CMD_BATCH_BEGIN),
-	C(CMD_BATCH_OPS), C(CMD_BATCH_COMMIT), C(CMD_BATCH_ABORT), C(CMD_NEW),
+	C(CMD_BATCH_OPS), C(CMD_BATCH_COMMIT), C(CMD_BATCH_ABORT), C(CMD_PINS), C(CMD_PIN), C(CMD_NEW),
 	C(CMD_BATCH_RESULT), C(CMD_CREATED), C(CMD_DESTROYED), C(CMD_COMMITTED),
 	C(A_PAD), C(A_NAME), C(A_MAX_BYTES), C(A_BATCH_BYTES), C(A_QUARANTINE_MS),
 	C(A_HASH_SEED), C(A_COOKIE), C(A_OP), C(A_EXPECT), C(A_GENERATION),
 	C(A_PRODUCTS), C(A_CATALOGS), C(A_MEMBERSHIPS), C(A_BYTES), C(A_OPENS),
 	C(A_ERROR), C(A_MESSAGE), C(A_OP_INDEX), C(A_OPS), C(A_ABSENT), C(A_PAGES),
-	C(A_DRAFT_NS), C(A_PUBLISH_NS), C(A_GRACE_NS),
+	C(A_DRAFT_NS), C(A_PUBLISH_NS), C(A_GRACE_NS), C(A_NO_WAIT), C(A_LEASE_MS),
+	C(A_LEASE_MAX_MS), C(A_PIN_BYTES), C(A_PID), C(A_COMM), C(A_USER), C(A_AGE_MS),
+	C(A_LEFT_MS),
 	C(OP_A_PAD), C(OP_A_KIND), C(OP_A_PRODUCT), C(OP_A_PRICE), C(OP_A_STOCK),
 	C(OP_A_FLAGS), C(OP_A_CURRENCY), C(OP_A_ATTRS), C(OP_A_CATALOG),
 	C(OP_A_MEMBERS),
@@ -185,8 +208,8 @@ static struct constant constants[] = {
 };
 
 /* What has been added to the header must get into the tables, too. */
-_Static_assert(SHELF_CMD_MAX == SHELF_CMD_COMMITTED, "commands");
-_Static_assert(SHELF_A_MAX == SHELF_A_GRACE_NS, "attributes");
+_Static_assert(SHELF_CMD_MAX == SHELF_CMD_PIN, "commands");
+_Static_assert(SHELF_A_MAX == SHELF_A_LEFT_MS, "attributes");
 _Static_assert(SHELF_OP_A_MAX == SHELF_OP_A_MEMBERS, "attributes of operations");
 _Static_assert(SHELF_OP_MAX == SHELF_OP_CATALOG_DELETE, "kinds of operations");
 _Static_assert(SHELF_KIND_DATA == SHELF_KINDS - 1, "kinds of pages");

@@ -17,6 +17,11 @@ static int fail_nl(struct shelf_error *err, int ret, const struct shelf_nl_error
 			  from->message[0] ? from->message : strerror(-ret));
 }
 
+static bool has_pin_settings(const struct shelf_settings *s)
+{
+	return s->lease_ms || s->lease_max_ms || s->pin_bytes;
+}
+
 static int create_hosted(const char *path, const struct shelf_settings *s,
 			 struct shelf_error *err)
 {
@@ -29,8 +34,11 @@ static int create_hosted(const char *path, const struct shelf_settings *s,
 				 (u64)s->quarantine_ms,
 		.seed = s->seed,
 	};
-	int ret = hosted_create_file(path, &config);
+	int ret;
 
+	if (has_pin_settings(s))
+		return shelf_fail(err, -EOPNOTSUPP, "a hosted shelf keeps nothing for pins");
+	ret = hosted_create_file(path, &config);
 	if (ret == -EINVAL)
 		return shelf_fail(err, ret, "a shelf has from 4 MiB to 64 GiB and at most an hour of quarantine");
 	return ret ? shelf_fail(err, ret, "%s", strerror(-ret)) : 0;
@@ -46,8 +54,7 @@ static int create_nl(const char *name, const struct shelf_settings *s,
 
 	if (ret)
 		return fail_nl(err, ret, &nl_err);
-	ret = shelf_nl_create(nl, name, s->max_bytes, s->batch_bytes,
-			      s->quarantine_ms, s->seed, &unused, &nl_err);
+	ret = shelf_nl_create(nl, name, s, &unused, &nl_err);
 	shelf_nl_close(nl);
 	return ret ? fail_nl(err, ret, &nl_err) : 0;
 }
@@ -96,6 +103,23 @@ int shelf_destroy(const char *name, struct shelf_error *err)
 	return ret ? fail_nl(err, ret, &nl_err) : 0;
 }
 
+int shelf_set(const char *name, const struct shelf_settings *settings,
+	      struct shelf_error *err)
+{
+	struct shelf_nl_error nl_err = { 0 };
+	struct shelf_nl *nl;
+	int ret;
+
+	if (shelf_hosted_path(name))
+		return shelf_fail(err, -EOPNOTSUPP, "settings of a hosted shelf stay as they are");
+	ret = shelf_nl_open(&nl, &nl_err);
+	if (ret)
+		return fail_nl(err, ret, &nl_err);
+	ret = shelf_nl_set(nl, name, settings, &nl_err);
+	shelf_nl_close(nl);
+	return ret ? fail_nl(err, ret, &nl_err) : 0;
+}
+
 struct list_arg {
 	int (*each)(const struct shelf_listing *l, void *arg);
 	void *arg;
@@ -109,7 +133,8 @@ static int list_each(const struct shelf_nl_info *i, void *arg)
 		.generation = i->generation, .products = i->products,
 		.catalogs = i->catalogs, .memberships = i->memberships,
 		.bytes = i->bytes, .quarantine_ms = i->quarantine_ms,
-		.opens = i->opens,
+		.opens = i->opens, .lease_ms = i->lease_ms,
+		.lease_max_ms = i->lease_max_ms, .pin_bytes = i->pin_bytes,
 	};
 
 	memcpy(listing.name, i->name, SHELF_NAME_MAX);
@@ -127,6 +152,24 @@ int shelf_list(int (*each)(const struct shelf_listing *l, void *arg), void *arg,
 	if (ret)
 		return fail_nl(err, ret, &nl_err);
 	ret = shelf_nl_list(nl, list_each, &l, &nl_err);
+	shelf_nl_close(nl);
+	return nl_err.error ? fail_nl(err, ret, &nl_err) : ret;
+}
+
+int shelf_list_pins(const char *name,
+		    int (*each)(const struct shelf_pin_listing *l, void *arg),
+		    void *arg, struct shelf_error *err)
+{
+	struct shelf_nl_error nl_err = { 0 };
+	struct shelf_nl *nl;
+	int ret;
+
+	if (shelf_hosted_path(name))
+		return shelf_fail(err, -EOPNOTSUPP, "a hosted shelf knows nothing of its readers");
+	ret = shelf_nl_open(&nl, &nl_err);
+	if (ret)
+		return fail_nl(err, ret, &nl_err);
+	ret = shelf_nl_pins(nl, name, each, arg, &nl_err);
 	shelf_nl_close(nl);
 	return nl_err.error ? fail_nl(err, ret, &nl_err) : ret;
 }

@@ -22,16 +22,29 @@ static bool hosted_dead(const struct shelf *s)
 	return !fstat(s->fd, &st) && !st.st_nlink;
 }
 
-static void info_root(const struct shelf_section *c, struct shelf_ioc_info *info)
+static void info_root(const struct shelf_view *v, __u64 generation,
+		      struct shelf_ioc_info *info)
 {
-	const struct shelf_root *r = c->view.root;
+	const struct shelf_root *r = v->root;
 
-	info->generation = c->generation;
+	info->generation = generation;
 	info->products = SHELF_LOAD(r->products);
 	info->catalogs = SHELF_LOAD(r->catalogs);
 	info->memberships = SHELF_LOAD(r->memberships);
 	info->attrs_bytes = SHELF_LOAD(r->attrs_bytes);
 	info->committed_ns = SHELF_LOAD(r->committed_ns);
+}
+
+void shelf_info_hosted(const struct shelf *s, const struct shelf_view *v,
+		       __u64 generation, struct shelf_ioc_info *info)
+{
+	info_root(v, generation, info);
+	info->abi = s->control->abi;
+	info->dead = hosted_dead(s);
+	info->oldest = __atomic_load_n(&s->control->oldest, __ATOMIC_RELAXED);
+	info->max_bytes = s->control->max_bytes;
+	info->arena_bytes = s->control->arena_bytes;
+	memcpy(info->name, s->control->name, SHELF_NAME_MAX);
 }
 
 static int hosted_info(const struct shelf *s, struct shelf_ioc_info *info)
@@ -43,14 +56,8 @@ static int hosted_info(const struct shelf *s, struct shelf_ioc_info *info)
 		if (tries++ == HOSTED_TRIES)
 			return -EAGAIN;
 		shelf_begin(s, &c);
-		info_root(&c, info);
+		shelf_info_hosted(s, &c.view, c.generation, info);
 	} while (shelf_retry(s, &c));
-	info->abi = s->control->abi;
-	info->dead = hosted_dead(s);
-	info->oldest = __atomic_load_n(&s->control->oldest, __ATOMIC_RELAXED);
-	info->max_bytes = s->control->max_bytes;
-	info->arena_bytes = s->control->arena_bytes;
-	memcpy(info->name, s->control->name, SHELF_NAME_MAX);
 	return 0;
 }
 

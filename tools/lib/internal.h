@@ -33,6 +33,10 @@ int shelf_check_control(const struct shelf_control *c);
 /* mmap() at an address that is a multiple of SHELF_CHUNK_BYTES, or NULL and errno. */
 void *shelf_map_aligned(size_t bytes, int prot, int flags, int fd, off_t offset);
 
+/* What a snapshot of a hosted shelf tells; not validated. */
+void shelf_info_hosted(const struct shelf *s, const struct shelf_view *v,
+		       __u64 generation, struct shelf_ioc_info *info);
+
 /* Fills @err, which may be NULL, and returns @error. */
 int shelf_fail(struct shelf_error *err, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

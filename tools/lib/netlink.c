@@ -118,6 +118,9 @@ static void read_info(struct shelf_nl_info *info, struct nlattr **attrs)
 	info->bytes = attr_u64(attrs[SHELF_A_BYTES]);
 	info->quarantine_ms = attr_u32(attrs[SHELF_A_QUARANTINE_MS]);
 	info->opens = attr_u32(attrs[SHELF_A_OPENS]);
+	info->lease_ms = attr_u32(attrs[SHELF_A_LEASE_MS]);
+	info->lease_max_ms = attr_u32(attrs[SHELF_A_LEASE_MAX_MS]);
+	info->pin_bytes = attr_u64(attrs[SHELF_A_PIN_BYTES]);
 }
 
 /* @arg: struct shelf_nl_info, or NULL */
@@ -142,29 +145,34 @@ static struct nl_msg *about(struct shelf_nl *nl, __u8 cmd, const char *name)
 	return msg;
 }
 
-static int put_settings(struct nl_msg *msg, __u64 batch_bytes,
-			long long quarantine_ms)
+/* Those that are given. */
+static int put_settings(struct nl_msg *msg, const struct shelf_settings *s)
 {
-	if (batch_bytes && nla_put_u64(msg, SHELF_A_BATCH_BYTES, batch_bytes))
+	long long ms = s->quarantine_ms;
+
+	if (ms > 0xffffffffLL)
+		ms = 0xffffffffLL;	/* refused all the same */
+	if (ms >= 0 && nla_put_u32(msg, SHELF_A_QUARANTINE_MS, (__u32)ms))
 		return -1;
-	if (quarantine_ms < 0)
-		return 0;
-	if (quarantine_ms > 0xffffffffLL)
-		quarantine_ms = 0xffffffffLL;	/* refused all the same */
-	return nla_put_u32(msg, SHELF_A_QUARANTINE_MS, (__u32)quarantine_ms);
+	if (s->batch_bytes && nla_put_u64(msg, SHELF_A_BATCH_BYTES, s->batch_bytes))
+		return -1;
+	if (s->lease_ms && nla_put_u32(msg, SHELF_A_LEASE_MS, s->lease_ms))
+		return -1;
+	if (s->lease_max_ms && nla_put_u32(msg, SHELF_A_LEASE_MAX_MS, s->lease_max_ms))
+		return -1;
+	return s->pin_bytes ? nla_put_u64(msg, SHELF_A_PIN_BYTES, s->pin_bytes) : 0;
 }
 
-int shelf_nl_create(struct shelf_nl *nl, const char *name, __u64 max_bytes,
-		    __u64 batch_bytes, long long quarantine_ms,
-		    const __u64 *seed, struct shelf_nl_info *out,
+int shelf_nl_create(struct shelf_nl *nl, const char *name,
+		    const struct shelf_settings *settings, struct shelf_nl_info *out,
 		    struct shelf_nl_error *err)
 {
 	struct nl_talk talk = { .take = take_info, .arg = out };
 	struct nl_msg *msg = about(nl, SHELF_CMD_CREATE, name);
 
-	if (msg && !nla_put_u64(msg, SHELF_A_MAX_BYTES, max_bytes) &&
-	    !put_settings(msg, batch_bytes, quarantine_ms) &&
-	    (!seed || !nla_put_u64(msg, SHELF_A_HASH_SEED, *seed)))
+	if (msg && !nla_put_u64(msg, SHELF_A_MAX_BYTES, settings->max_bytes) &&
+	    !put_settings(msg, settings) &&
+	    (!settings->seed || !nla_put_u64(msg, SHELF_A_HASH_SEED, *settings->seed)))
 		return shelf_nl_talk(nl, msg, &talk, err);
 	nlmsg_free(msg);
 	return no_memory(err);
@@ -178,12 +186,12 @@ int shelf_nl_destroy(struct shelf_nl *nl, const char *name,
 	return msg ? shelf_nl_talk(nl, msg, NULL, err) : no_memory(err);
 }
 
-int shelf_nl_set(struct shelf_nl *nl, const char *name, __u64 batch_bytes,
-		 long long quarantine_ms, struct shelf_nl_error *err)
+int shelf_nl_set(struct shelf_nl *nl, const char *name,
+		 const struct shelf_settings *settings, struct shelf_nl_error *err)
 {
 	struct nl_msg *msg = about(nl, SHELF_CMD_SET, name);
 
-	if (msg && !put_settings(msg, batch_bytes, quarantine_ms))
+	if (msg && !put_settings(msg, settings))
 		return shelf_nl_talk(nl, msg, NULL, err);
 	nlmsg_free(msg);
 	return no_memory(err);
@@ -200,46 +208,100 @@ int shelf_nl_get(struct shelf_nl *nl, const char *name,
 	return msg ? shelf_nl_talk(nl, msg, &talk, err) : no_memory(err);
 }
 
+/* What a dump tells, gathered: entries of one size, which @read fills in. */
 struct listing {
-	struct shelf_nl_info *infos;
+	char *entries;
 	size_t count;
+	size_t size;
+	int cmd;
+	void (*read)(void *entry, struct nlattr **attrs);
 };
 
 static int take_listed(const struct genlmsghdr *head, struct nlattr **attrs,
 		       void *arg, struct shelf_nl_error *err)
 {
 	struct listing *l = arg;
-	struct shelf_nl_info *more;
+	char *more;
 
-	if (head->cmd != SHELF_CMD_NEW)
+	if (head->cmd != l->cmd)
 		return 0;
-	more = realloc(l->infos, (l->count + 1) * sizeof(*more));
+	more = realloc(l->entries, (l->count + 1) * l->size);
 	if (!more)
 		return no_memory(err);
-	l->infos = more;
-	read_info(&more[l->count++], attrs);
+	l->entries = more;
+	l->read(more + l->count++ * l->size, attrs);
 	return 0;
 }
 
-/*
- * Gathered first, so that @each may talk to the kernel itself, and the socket
- * is idle however it ends.
- */
+/* Gathered before anybody is told, so that the socket is idle however it ends. */
+static int gather(struct shelf_nl *nl, struct nl_msg *msg, struct listing *l,
+		  struct shelf_nl_error *err)
+{
+	struct nl_talk talk = { .take = take_listed, .arg = l };
+
+	return msg ? shelf_nl_talk(nl, msg, &talk, err) : no_memory(err);
+}
+
+static void read_listed_info(void *entry, struct nlattr **attrs)
+{
+	read_info(entry, attrs);
+}
+
 int shelf_nl_list(struct shelf_nl *nl,
 		  int (*each)(const struct shelf_nl_info *, void *), void *arg,
 		  struct shelf_nl_error *err)
 {
-	struct listing l = { NULL, 0 };
-	struct nl_talk talk = { .take = take_listed, .arg = &l };
+	struct listing l = {
+		.size = sizeof(struct shelf_nl_info), .cmd = SHELF_CMD_NEW,
+		.read = read_listed_info,
+	};
 	struct nl_msg *msg = shelf_nl_request(nl, SHELF_CMD_GET, NLM_F_DUMP,
+					SMALL_BYTES);
+	size_t i;
+	int ret = gather(nl, msg, &l, err);
+
+	for (i = 0; !ret && i < l.count; i++)
+		ret = each((struct shelf_nl_info *)l.entries + i, arg);
+	free(l.entries);
+	return ret;
+}
+
+static void read_pin(void *entry, struct nlattr **attrs)
+{
+	struct shelf_pin_listing *p = entry;
+
+	memset(p, 0, sizeof(*p));
+	p->generation = attr_u64(attrs[SHELF_A_GENERATION]);
+	p->age_ms = attr_u64(attrs[SHELF_A_AGE_MS]);
+	p->left_ms = attr_u64(attrs[SHELF_A_LEFT_MS]);
+	p->bytes = attr_u64(attrs[SHELF_A_BYTES]);
+	p->pid = attr_u32(attrs[SHELF_A_PID]);
+	p->user = attr_u32(attrs[SHELF_A_USER]);
+	if (attrs[SHELF_A_COMM])
+		nla_strlcpy(p->comm, attrs[SHELF_A_COMM], sizeof(p->comm));
+}
+
+int shelf_nl_pins(struct shelf_nl *nl, const char *name,
+		  int (*each)(const struct shelf_pin_listing *, void *), void *arg,
+		  struct shelf_nl_error *err)
+{
+	struct listing l = {
+		.size = sizeof(struct shelf_pin_listing), .cmd = SHELF_CMD_PIN,
+		.read = read_pin,
+	};
+	struct nl_msg *msg = shelf_nl_request(nl, SHELF_CMD_PINS, NLM_F_DUMP,
 					SMALL_BYTES);
 	size_t i;
 	int ret;
 
-	ret = msg ? shelf_nl_talk(nl, msg, &talk, err) : no_memory(err);
+	if (msg && nla_put_string(msg, SHELF_A_NAME, name)) {
+		nlmsg_free(msg);
+		return no_memory(err);
+	}
+	ret = gather(nl, msg, &l, err);
 	for (i = 0; !ret && i < l.count; i++)
-		ret = each(&l.infos[i], arg);
-	free(l.infos);
+		ret = each((struct shelf_pin_listing *)l.entries + i, arg);
+	free(l.entries);
 	return ret;
 }
 

@@ -9,7 +9,7 @@
 #ifndef SHELF_NETLINK_H
 #define SHELF_NETLINK_H
 
-#include <linux/types.h>
+#include "shelf.h"
 
 struct shelf_nl;
 
@@ -46,23 +46,29 @@ struct shelf_nl_info {
 	__u64 bytes;
 	__u32 quarantine_ms;
 	__u32 opens;
+	__u32 lease_ms;
+	__u32 lease_max_ms;
+	__u64 pin_bytes;
 };
 
-/* @batch_bytes 0, @quarantine_ms -1, @seed NULL: the default; @out: or NULL. */
-int shelf_nl_create(struct shelf_nl *nl, const char *name, __u64 max_bytes,
-		    __u64 batch_bytes, long long quarantine_ms,
-		    const __u64 *seed, struct shelf_nl_info *out,
+/* @out: or NULL. */
+int shelf_nl_create(struct shelf_nl *nl, const char *name,
+		    const struct shelf_settings *settings, struct shelf_nl_info *out,
 		    struct shelf_nl_error *err);
 int shelf_nl_destroy(struct shelf_nl *nl, const char *name,
 		     struct shelf_nl_error *err);
-/* @batch_bytes 0, @quarantine_ms -1: unchanged. */
-int shelf_nl_set(struct shelf_nl *nl, const char *name, __u64 batch_bytes,
-		 long long quarantine_ms, struct shelf_nl_error *err);
+/* What is at its default stays as it is. */
+int shelf_nl_set(struct shelf_nl *nl, const char *name,
+		 const struct shelf_settings *settings, struct shelf_nl_error *err);
 int shelf_nl_get(struct shelf_nl *nl, const char *name,
 		 struct shelf_nl_info *out, struct shelf_nl_error *err);
 /* Stops at the first value other than 0 that @each returns, and returns it. */
 int shelf_nl_list(struct shelf_nl *nl,
 		  int (*each)(const struct shelf_nl_info *, void *), void *arg,
+		  struct shelf_nl_error *err);
+
+int shelf_nl_pins(struct shelf_nl *nl, const char *name,
+		  int (*each)(const struct shelf_pin_listing *, void *), void *arg,
 		  struct shelf_nl_error *err);
 
 struct shelf_nl_batch;
@@ -108,7 +114,7 @@ int shelf_nl_begin(struct shelf_nl *nl, const char *name,
 int shelf_nl_add(struct shelf_nl_batch *b, const struct shelf_nl_op *op,
 		 struct shelf_nl_error *err);
 /* Frees @b in every case. ESTALE: the newest generation isn't @expect. */
-int shelf_nl_commit(struct shelf_nl_batch *b, const __u64 *expect,
+int shelf_nl_commit(struct shelf_nl_batch *b, const __u64 *expect, bool no_wait,
 		    struct shelf_nl_result *out, struct shelf_nl_error *err);
 void shelf_nl_abort(struct shelf_nl_batch *b);
 

@@ -281,7 +281,7 @@ static int take_result(const struct genlmsghdr *head, struct nlattr **attrs,
 	return 0;
 }
 
-static int commit(struct shelf_nl_batch *b, const __u64 *expect,
+static int commit(struct shelf_nl_batch *b, const __u64 *expect, bool no_wait,
 		  struct shelf_nl_result *out, struct shelf_nl_error *err)
 {
 	struct shelf_nl_result own = { 0 };
@@ -293,13 +293,14 @@ static int commit(struct shelf_nl_batch *b, const __u64 *expect,
 					   HEAD_BYTES + OP_BYTES);
 
 	if (msg && !nla_put_u64(msg, SHELF_A_OPS, b->ops) &&
-	    (!expect || !nla_put_u64(msg, SHELF_A_EXPECT, *expect)))
+	    (!expect || !nla_put_u64(msg, SHELF_A_EXPECT, *expect)) &&
+	    (!no_wait || !nla_put_flag(msg, SHELF_A_NO_WAIT)))
 		return shelf_nl_talk(b->nl, msg, &talk, err);
 	nlmsg_free(msg);
 	return shelf_nl_fail(err, -ENOMEM, "out of memory");
 }
 
-int shelf_nl_commit(struct shelf_nl_batch *b, const __u64 *expect,
+int shelf_nl_commit(struct shelf_nl_batch *b, const __u64 *expect, bool no_wait,
 		    struct shelf_nl_result *out, struct shelf_nl_error *err)
 {
 	int ret;
@@ -309,7 +310,7 @@ int shelf_nl_commit(struct shelf_nl_batch *b, const __u64 *expect,
 		shelf_nl_abort(b);
 		return ret;
 	}
-	ret = commit(b, expect, out, err);
+	ret = commit(b, expect, no_wait, out, err);
 	/*
 	 * The kernel has ended it, unless it never heard of the commit. To
 	 * abort a batch that is no longer there does no harm.

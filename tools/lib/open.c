@@ -20,6 +20,7 @@
 
 #define HOSTED_PREFIX	"hosted:"
 #define DEVICE_DIR	"/dev/shelf/"
+#define CONTROL_BYTES	(2 * SHELF_PAGE_BYTES)	/* control page and pin page */
 
 const char *shelf_hosted_path(const char *name)
 {
@@ -75,14 +76,15 @@ static void unmap_shelf(struct shelf *s)
 	if (s->arena)
 		munmap((void *)s->arena, s->mask + SHELF_PAGE_BYTES);
 	if (s->control)
-		munmap((void *)s->control, SHELF_PAGE_BYTES);
+		munmap((void *)s->control, CONTROL_BYTES);
 	s->arena = NULL;
+	s->pins = NULL;
 	s->control = NULL;
 }
 
 static int map_control(struct shelf *s)
 {
-	void *at = mmap(NULL, SHELF_PAGE_BYTES, PROT_READ, MAP_SHARED, s->fd,
+	void *at = mmap(NULL, CONTROL_BYTES, PROT_READ, MAP_SHARED, s->fd,
 			SHELF_MMAP_CONTROL);
 
 	if (at == MAP_FAILED)
@@ -129,7 +131,7 @@ static int open_hosted(struct shelf *s, const char *path)
 	s->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (s->fd < 0)
 		return -errno;
-	ret = check_file(s, SHELF_PAGE_BYTES);
+	ret = check_file(s, CONTROL_BYTES);
 	if (!ret)
 		ret = map_control(s);
 	if (ret)
@@ -170,8 +172,11 @@ static int open_device(struct shelf *s, const char *name)
 		if (!ret)
 			ret = map_arena(s, s->control);
 	}
-	if (!ret && s->arena)
+	if (!ret && s->arena) {
+		s->pins = (const struct shelf_pins *)
+			  ((const __u8 *)s->control + SHELF_PAGE_BYTES);
 		return 0;
+	}
 	unmap_shelf(s);
 	ret = shelf_info(s, &info);
 	return !ret && info.abi != SHELF_ABI_VERSION ? -EPROTONOSUPPORT : ret;
@@ -189,6 +194,7 @@ int shelf_open(const char *name, unsigned int flags, struct shelf **out)
 	if (!s)
 		return -ENOMEM;
 	s->fd = -1;
+	s->pid = getpid();
 	s->flags = flags & ~SHELF_OPEN_COUNT;
 	ret = path ? open_hosted(s, path) : open_device(s, name);
 	if (!ret && flags & SHELF_OPEN_COUNT && shelf_is_mapped(s) && !path)

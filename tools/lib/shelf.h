@@ -37,9 +37,9 @@
 #define LIBSHELF_H
 
 #ifdef SHELF_INSTALLED
-#include <shelf/walk.h>
+#include <shelf/scan.h>
 #else
-#include "../../kmod/walk.h"
+#include "../../kmod/scan.h"
 #endif
 
 #ifdef __cplusplus
@@ -69,7 +69,9 @@ struct shelf_counts;
 struct shelf {
 	int fd;
 	unsigned int flags;
+	int pid;			/* of who opened it */
 	const struct shelf_control *control;
+	const struct shelf_pins *pins;	/* NULL: a hosted shelf */
 	const __u8 *arena;
 	__u64 mask;
 	__u64 seed;
@@ -220,6 +222,99 @@ int shelf_wait(const struct shelf *s, __u64 generation, __s64 timeout_ns,
 	       __u64 *now);
 
 /*
+ * Pins
+ * ----
+ *
+ * A pin keeps one snapshot as it is, for long scans, and for use without copying:
+ *
+ *	struct shelf_pin pin;
+ *
+ *	ret = shelf_pin(s, 0, 0, &pin);
+ *	product = shelf_view_product(&pin.view, id);
+ *	...use it where it lies...
+ *	if (!shelf_pin_valid(&pin))
+ *		...the lease was over: none of that is to be believed...
+ *	shelf_unpin(&pin);
+ *
+ * The kernel may revoke a pin when its lease is over, or when what pins keep is
+ * more than the shelf allows; from then on its snapshot is reused piece by piece,
+ * and may read as anything, but reading it stays harmless. So what has been read
+ * counts once shelf_pin_valid() has said so after. poll() on shelf->fd tells of a
+ * revoked pin by POLLPRI.
+ *
+ * A hosted shelf keeps nothing: a pin of it is valid until a commit reuses some of
+ * it, by default for a second after it has been replaced at least, but when the
+ * file is nearly full.
+ *
+ * The functions that follow copy and validate, or ask by ioctl where mapping is
+ * refused. ESTALE, of each: the pin was revoked. A pin may be used by any number
+ * of threads at once, a cursor by one.
+ */
+
+/* @view, @generation, @lease_ns (granted): to be read; the rest is private. */
+struct shelf_pin {
+	struct shelf_view view;		/* of mapped shelves */
+	__u64 generation;
+	__u64 lease_ns;
+	const struct shelf *shelf;
+	const __u64 *at;
+	__u64 token;
+	int fd;
+};
+
+/*
+ * Pins @generation, or the newest if it is 0, for @lease_ns, or if that is 0 the
+ * shelf's usual time. Errors as of SHELF_IOC_PIN in uapi/shelf.h. In a child of the
+ * process that opened the shelf it needs /proc.
+ */
+int shelf_pin(const struct shelf *s, __u64 generation, __u64 lease_ns,
+	      struct shelf_pin *pin);
+/* ESTALE: it had been revoked, and is gone. */
+int shelf_unpin(struct shelf_pin *pin);
+bool shelf_pin_check(const struct shelf_pin *pin);	/* by system call */
+
+/*
+ * P3. The fence pairs with the smp_wmb() in pin_end() and with the one in
+ * pins_let_go(): a reader that saw a byte of a reused page sees that the token
+ * has gone. (Hosted: as shelf_retry().)
+ */
+static inline bool shelf_pin_valid(const struct shelf_pin *pin)
+{
+	__u64 word;
+
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	if (!pin->at)
+		return shelf_pin_check(pin);
+	word = __atomic_load_n(pin->at, __ATOMIC_RELAXED);
+	return pin->token ? word == pin->token : word <= pin->generation;
+}
+
+bool shelf_pin_is_valid(const struct shelf_pin *pin);
+
+/* As shelf_info() and shelf_get_attrs(), of the pinned snapshot. */
+int shelf_pin_info(const struct shelf_pin *pin, struct shelf_ioc_info *info);
+int shelf_pin_get(const struct shelf_pin *pin, __s64 id, struct shelf_product *p,
+		  void *attrs, __u32 room);
+
+/*
+ * All products, all catalogs. Begin with a zeroed cursor; each call returns how
+ * many it wrote, 0 at the end. EINVAL: @room below SHELF_LEAF_SLOTS. The order is
+ * the shelf's own and the same in all generations, so a cursor is good for another
+ * pin too, to go on with. Of catalogs believe id, generation and count; of
+ * products, attrs_ref is for shelf_pin_attrs().
+ */
+long shelf_pin_products(const struct shelf_pin *pin, struct shelf_scan *cursor,
+			struct shelf_product *out, size_t room);
+long shelf_pin_catalogs(const struct shelf_pin *pin, struct shelf_scan *cursor,
+			struct shelf_catalog *out, size_t room);
+/* Up to @room attribute bytes of a product that one of these brought; how many. */
+long shelf_pin_attrs(const struct shelf_pin *pin, const struct shelf_product *p,
+		     void *to, __u32 room);
+/* As shelf_catalog_next(), but all pages of one generation. */
+long shelf_pin_members(const struct shelf_pin *pin, struct shelf_cursor *cursor,
+		       __s64 *ids, size_t room);
+
+/*
  * Changing
  * --------
  *
@@ -291,6 +386,12 @@ struct shelf_result {
 };
 
 /*
+ * The commit shall not wait for the grace period of the kernel's own readers: for
+ * streams of small batches. What it replaces is still not reused before.
+ */
+void shelf_batch_no_wait(struct shelf_batch *b);
+
+/*
  * Frees the batch in every case. @expect: refuse (ESTALE) unless this is the
  * newest generation; may be NULL.
  */
@@ -307,12 +408,22 @@ struct shelf_settings {
 	__u64 batch_bytes;	/* 0: as much as max_bytes */
 	long long quarantine_ms;	/* -1: the default, 1000 */
 	const __u64 *seed;	/* NULL: random */
+	/* 0: the default; hosted shelves have none of these */
+	__u32 lease_ms;		/* of pins that don't ask: a minute */
+	__u32 lease_max_ms;	/* of all pins: an hour */
+	__u64 pin_bytes;	/* that pins alone may keep: half of max_bytes */
 };
 
 /* For "hosted:PATH" makes or removes the file. EEXIST, ENOENT, EPERM. */
 int shelf_create(const char *name, const struct shelf_settings *settings,
 		 struct shelf_error *err);
 int shelf_destroy(const char *name, struct shelf_error *err);
+/*
+ * Changes settings of a kernel shelf: those that are not 0, or, of quarantine_ms,
+ * -1. max_bytes and seed can't change. EOPNOTSUPP: a hosted shelf.
+ */
+int shelf_set(const char *name, const struct shelf_settings *settings,
+	      struct shelf_error *err);
 
 struct shelf_listing {
 	char name[SHELF_NAME_MAX + 1];
@@ -325,6 +436,9 @@ struct shelf_listing {
 	__u64 bytes;
 	__u32 quarantine_ms;
 	__u32 opens;
+	__u32 lease_ms;
+	__u32 lease_max_ms;
+	__u64 pin_bytes;
 };
 
 /*
@@ -333,6 +447,26 @@ struct shelf_listing {
  */
 int shelf_list(int (*each)(const struct shelf_listing *l, void *arg), void *arg,
 	       struct shelf_error *err);
+
+/*
+ * @pid, @comm: of who took the pin, as the kernel's first namespaces know it
+ * @user: who opened the file
+ * @bytes: what its snapshot has that only pins keep
+ */
+struct shelf_pin_listing {
+	__u64 generation;
+	__u64 age_ms;
+	__u64 left_ms;		/* of its lease */
+	__u64 bytes;
+	__u32 pid;
+	__u32 user;
+	char comm[16];
+};
+
+/* The same for every pin of a kernel shelf. */
+int shelf_list_pins(const char *name,
+		    int (*each)(const struct shelf_pin_listing *l, void *arg),
+		    void *arg, struct shelf_error *err);
 
 #ifdef __cplusplus
 }

@@ -30,6 +30,7 @@ struct shelf_batch {
 	struct batch staged;
 	struct shelf_nl_batch *nl;
 	bool failed;
+	bool no_wait;
 };
 
 static int fail_nl(struct shelf_error *err, int ret, const struct shelf_nl_error *from)
@@ -271,7 +272,7 @@ static int commit_nl(struct shelf_batch *b, const __u64 *expect,
 {
 	struct shelf_nl_error nl_err = { 0 };
 	struct shelf_nl_result r;
-	int ret = shelf_nl_commit(b->nl, expect, &r, &nl_err);
+	int ret = shelf_nl_commit(b->nl, expect, b->no_wait, &r, &nl_err);
 
 	b->nl = NULL;
 	if (ret)
@@ -281,6 +282,12 @@ static int commit_nl(struct shelf_batch *b, const __u64 *expect,
 		r.draft_ns, r.publish_ns, r.grace_ns,
 	};
 	return 0;
+}
+
+/* A hosted commit waits for nobody anyway. */
+void shelf_batch_no_wait(struct shelf_batch *b)
+{
+	b->no_wait = true;
 }
 
 int shelf_batch_commit(struct shelf_batch *b, const __u64 *expect,
