@@ -49,9 +49,10 @@ LIBS = $$(pkg-config --libs libnl-genl-3.0) -lpthread
 tools-san:
 	@$(MAKE) -s -C tools O=$(CURDIR)/$(O)/tools SAN=address,undefined
 
-$(O)/hosted/%: selftests/hosted/%.c selftests/hosted/model.c $(wildcard selftests/hosted/*.h) tools-san
+MODEL := selftests/hosted/model.c selftests/hosted/account.c
+$(O)/hosted/%: selftests/hosted/%.c $(MODEL) $(wildcard selftests/hosted/*.h) tools-san
 	@mkdir -p $(@D)
-	@$(CC) $(HOSTED_FLAGS) -o $@ $< selftests/hosted/model.c $(O)/tools-address-undefined/libshelf.a \
+	@$(CC) $(HOSTED_FLAGS) -o $@ $< $(MODEL) $(O)/tools-address-undefined/libshelf.a \
 		-lcmocka $(LIBS)
 
 # Threads that count, under the sanitizer for threads; and in a plugin that goes.

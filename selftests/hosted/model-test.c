@@ -18,6 +18,8 @@
 
 #include "model.h"
 
+#define PINS	5
+
 struct options {
 	u64 seed;
 	u32 rounds;
@@ -69,6 +71,52 @@ static void one_batch(struct hosted *h, struct model **m, u64 *random,
 	*m = next;
 }
 
+/* A pin, and what its snapshot has to be. */
+struct held {
+	struct pin pin;
+	struct model *model;
+};
+
+static void hold(struct hosted *h, const struct model *m, struct held *held)
+{
+	memset(&held->pin, 0, sizeof(held->pin));
+	if (store_pin(&h->store, &held->pin, 0, 0)) {
+		fprintf(stderr, "cannot pin\n");
+		abort();
+	}
+	held->model = model_copy(m);
+}
+
+static void let_go(struct hosted *h, struct held *held)
+{
+	if (store_unpin(&h->store, &held->pin)) {
+		fprintf(stderr, "a pin was revoked\n");
+		abort();
+	}
+	model_free(held->model);
+	free(held->model);
+	held->model = NULL;
+}
+
+/* Pins come and go; whatever is pinned reads as it did when it was. */
+static void check_pins(struct hosted *h, const struct model *m, struct held *held,
+		       u64 *random)
+{
+	u32 i = model_below(random, PINS);
+
+	if (held[i].model)
+		let_go(h, &held[i]);
+	else
+		hold(h, m, &held[i]);
+	i = model_below(random, PINS);
+	if (held[i].model) {
+		struct shelf_view v = hosted_view(h);
+
+		v.root = held[i].pin.root;
+		model_compare(held[i].model, &v, random);
+	}
+}
+
 static void one_round(u64 seed, u32 batches, struct tally *t)
 {
 	u64 random = seed, hash_seed = model_random(&random);
@@ -79,6 +127,8 @@ static void one_round(u64 seed, u32 batches, struct tally *t)
 		.quarantine_ms = model_below(&random, 2),
 		.seed = &hash_seed,
 	};
+	struct held held[PINS] = { 0 };
+	struct shelf_view view;
 	struct hosted *h;
 	u32 i;
 
@@ -89,9 +139,15 @@ static void one_round(u64 seed, u32 batches, struct tally *t)
 	model_init(m, &random);
 	for (i = 0; i < batches; i++) {
 		one_batch(h, &m, &random, t);
-		model_compare(m, h, &random);
+		view = hosted_view(h);
+		model_compare(m, &view, &random);
+		check_pins(h, m, held, &random);
 		model_account(h);
 	}
+	for (i = 0; i < PINS; i++)
+		if (held[i].model)
+			let_go(h, &held[i]);
+	model_account(h);
 	hosted_close(h);
 	model_free(m);
 	free(m);

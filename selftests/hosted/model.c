@@ -251,9 +251,9 @@ static void compare_catalog(const struct model *m, const struct shelf_view *v, u
 		FAIL("catalog %lld: ends early", m->catalog_id[i]);
 }
 
-void model_compare(const struct model *m, const struct hosted *h, u64 *random)
+void model_compare(const struct model *m, const struct shelf_view *view, u64 *random)
 {
-	struct shelf_view v = hosted_view(h);
+	const struct shelf_view v = *view;
 	u64 products = 0, catalogs = 0, memberships = 0, attrs = 0;
 	u32 i;
 
@@ -272,103 +272,6 @@ void model_compare(const struct model *m, const struct hosted *h, u64 *random)
 		FAIL("totals: %llu/%llu products, %llu/%llu catalogs, %llu/%llu members",
 		     v.root->products, products, v.root->catalogs, catalogs,
 		     v.root->memberships, memberships);
-}
-
-/* Counts what can be reached from the newest root, each thing once. */
-struct reach {
-	const struct arena *a;
-	u64 pages;
-	u64 slot_bytes;
-	u8 *slab_seen;
-};
-
-static void reach_slot(struct reach *r, u32 ref)
-{
-	u32 page = ref / (SHELF_PAGE_BYTES / SHELF_SLOT_UNIT);
-	const struct shelf_page_header *h = arena_page(r->a, page);
-
-	r->slot_bytes += h->count;
-	r->pages += !r->slab_seen[page];
-	r->slab_seen[page] = 1;
-}
-
-static void reach_set(struct reach *r, u32 page, u32 level)
-{
-	const struct shelf_page_header *h = arena_page(r->a, page);
-	const struct shelf_fence *f = (const void *)(h + 1);
-	u32 i;
-
-	r->pages++;
-	if (h->kind != SHELF_KIND_SET || h->level != level || !h->count)
-		FAIL("page %u is no set page of level %u", page, level);
-	for (i = 0; level && i < h->count; i++)
-		reach_set(r, f[i].page, level - 1);
-}
-
-static void reach_record(struct reach *r, const struct shelf_record *record, bool catalogs)
-{
-	const struct shelf_product *p = (const void *)record;
-	const struct shelf_catalog *c = (const void *)record;
-
-	if (!record->state)
-		return;
-	if (!catalogs && p->attrs_len) {
-		reach_slot(r, p->attrs_ref);
-		if (p->attrs_len > SHELF_ATTRS_INLINE)
-			r->pages += DIV_ROUND_UP(p->attrs_len, SHELF_PAGE_BYTES);
-	}
-	if (catalogs && c->set == SHELF_SET_SLOT)
-		reach_slot(r, c->set_ref);
-	if (catalogs && c->set == SHELF_SET_TREE)
-		reach_set(r, c->set_ref, c->level);
-}
-
-static void reach_table(struct reach *r, const u32 *dir, u32 page, u32 bits, u32 consumed,
-			bool catalogs)
-{
-	u32 i, slot, last = 0;
-
-	for (i = 0; i < 1U << bits; i++) {
-		u32 entry = dir[page ? shelf_node_index(page, i) : i];
-		u32 below = shelf_entry_page(entry), tag = shelf_entry_tag(entry);
-		const struct shelf_record *leaf;
-
-		if (!entry || entry == last)
-			continue;
-		last = entry;
-		r->pages++;
-		if (tag >= SHELF_TAG_NODE) {
-			reach_table(r, arena_page(r->a, below), below,
-				    shelf_node_bits(entry), consumed + bits, catalogs);
-			continue;
-		}
-		leaf = arena_page(r->a, below);
-		for (slot = 1; slot <= SHELF_LEAF_SLOTS; slot++)
-			reach_record(r, &leaf[slot], catalogs);
-	}
-}
-
-void model_account(struct hosted *h)
-{
-	struct store *st = &h->store;
-	struct arena *a = &st->arena;
-	struct reach r = { .a = a, .pages = 2 };	/* page 0 and the root */
-	u64 quarantine = st->quarantine_ns;
-	u64 used;
-
-	st->quarantine_ns = 0;
-	store_reclaim(st);
-	st->quarantine_ns = quarantine;
-	r.slab_seen = calloc(a->max_chunks, CHUNK_PAGES);
-	reach_table(&r, st->root->product_dir, 0, SHELF_PRODUCT_DIR_BITS, 0, false);
-	reach_table(&r, st->root->catalog_dir, 0, SHELF_CATALOG_DIR_BITS, 0, true);
-	free(r.slab_seen);
-	used = (u64)a->chunks * CHUNK_PAGES - a->free_pages;
-	if (used != r.pages || a->slot_bytes != r.slot_bytes)
-		FAIL("%llu pages in use, %llu reachable; %llu and %llu slot bytes",
-		     used, r.pages, a->slot_bytes, r.slot_bytes);
-	if (st->quarantined_pages || st->quarantined_slot_bytes)
-		FAIL("quarantine is empty but counts");
 }
 
 static u64 fnv(u64 hash, const void *data, size_t n)

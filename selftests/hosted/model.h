@@ -56,10 +56,14 @@ struct model *model_copy(const struct model *m);
 /* Adds up to @ops random operations to @b and does them to @m. */
 void model_batch(struct model *m, struct batch *b, u32 ops, u64 *random);
 
-/* Aborts with a message unless the newest snapshot is what the model says. */
-void model_compare(const struct model *m, const struct hosted *h, u64 *random);
+/* Aborts with a message unless the snapshot is what the model says. */
+void model_compare(const struct model *m, const struct shelf_view *view, u64 *random);
 
-/* Aborts unless every page and slot is free, in quarantine or reachable. */
+/*
+ * Aborts unless every page and slot is free or part of the newest snapshot or of
+ * a pinned one, and the bytes that each pinned one is said to keep are those that
+ * it has and the newest has not. Ends the quarantine of all there is.
+ */
 void model_account(struct hosted *h);
 
 /* FNV-1a over everything that the snapshot holds, as readers see it. */

@@ -95,6 +95,7 @@ static void test_allocation_sweep(void **state)
 	struct report report;
 	u64 random = 9, failures = 0;
 	struct model *m = malloc(sizeof(*m)), *next;
+	struct shelf_view view;
 	struct batch b = new_batch();
 	u64 hash;
 	long n;
@@ -119,7 +120,8 @@ static void test_allocation_sweep(void **state)
 		model_account(h);
 	}
 	assert_true(failures >= 8);
-	model_compare(next, h, &random);
+	view = hosted_view(h);
+	model_compare(next, &view, &random);
 	batch_free(&b);
 	model_free(m);
 	model_free(next);
