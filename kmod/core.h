@@ -283,7 +283,7 @@ static inline bool draft_owns(const struct draft *d, u32 page)
 	return page_meta(&d->store->arena, page)->birth == d->generation;
 }
 
-/* table.c, directory.c, leaf.c */
+/* table.c, directory.c, leaf.c, merge.c */
 
 /* A product's or catalog's trie inside a draft's root. */
 struct table {
@@ -303,6 +303,8 @@ int table_apply(struct draft *d, struct table *t, struct sort_item *ops, u32 n);
 /* The leaf entry for a place, or 0, and how many bits its stretch shares. */
 u32 table_find(const struct draft *d, const struct table *t, u64 place, u32 *depth);
 int table_set(struct draft *d, struct table *t, u64 place, u32 depth, u32 entry);
+void table_prune(struct draft *d, const struct table *t, u64 base, u32 depth);
+int table_merge(struct draft *d, struct table *t, u64 place, const u64 *next);
 
 /* Writes a leaf of @n records; returns its entry, or 0 and *@error. */
 u32 leaf_write(struct draft *d, u8 kind, const struct leaf_item *items, u32 n,

@@ -161,9 +161,42 @@ static void dir_fill(const struct dir *dir, u64 place, u32 depth, u32 entry)
 		arena_put_u32(dir_entry(dir, first + i), entry);
 }
 
+/* Recursion is as deep as the trie. */
+static void nodes_retire(struct draft *d, const struct dir *dir, u32 *entry)
+{
+	struct dir below;
+	u32 i;
+
+	if (shelf_entry_tag(*entry) < SHELF_TAG_NODE)
+		return;
+	below = dir_below(&d->store->arena, dir, entry);
+	for (i = 0; i < 1U << below.bits; i++)
+		nodes_retire(d, &below, dir_entry(&below, i));
+	draft_retire_page(d, below.page);
+}
+
+/* Retires the nodes of a stretch that one entry of a table above is to fill. */
+void table_prune(struct draft *d, const struct table *t, u64 base, u32 depth)
+{
+	struct dir dir = dir_top(t);
+	u32 first, n, i;
+
+	while (depth > dir.consumed + dir.bits) {
+		u32 *entry = dir_entry(&dir, dir_prefix(&dir, base));
+
+		if (shelf_entry_tag(*entry) < SHELF_TAG_NODE)
+			return;
+		dir = dir_below(&d->store->arena, &dir, entry);
+	}
+	n = 1U << (dir.consumed + dir.bits - depth);
+	first = dir_prefix(&dir, base) & ~(n - 1);
+	for (i = 0; i < n; i++)
+		nodes_retire(d, &dir, dir_entry(&dir, first + i));
+}
+
 /*
  * Makes @entry what is found for every place whose first @depth bits are those
- * of @place. Nothing but a leaf or emptiness may have been there.
+ * of @place. What nodes were there have been retired.
  */
 int table_set(struct draft *d, struct table *t, u64 place, u32 depth, u32 entry)
 {

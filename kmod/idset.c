@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
  * The pages of a large set: members in sorted pages under a copy-on-write tree
- * of fences. One changed member copies its page and the path to it.
+ * of fences. One changed member copies its page and the path to it. A page that
+ * is left with little joins the one before it, if that leaves room in it.
  */
 #include "idset.h"
+
+/* What joins, and what may come of it: far from a split, and from each other. */
+#define SPARSE(full)	((full) / 4)
+#define JOINED(full)	((full) / 4 * 3)
 
 /* The next member of the merged set; false at its end. */
 bool merge_next(struct merge *m, s64 *out)
@@ -137,11 +142,38 @@ int set_write_fences(struct draft *d, s64 catalog, u8 level,
 	return 0;
 }
 
+/* The page before, if @n more would fit well into it, or NULL. */
+static struct shelf_page_header *left_page(const struct draft *d, const struct fence_vec *out,
+					   u64 n, u32 full)
+{
+	struct shelf_page_header *left;
+
+	if (!n || n > SPARSE(full) || !out->count)
+		return NULL;
+	left = arena_page(&d->store->arena, out->fence[out->count - 1].page);
+	return left->count + n <= JOINED(full) ? left : NULL;
+}
+
+/* Writes the few members that are left of a page behind those of the one before. */
+static int join_members(struct draft *d, s64 catalog, const struct shelf_page_header *left,
+			struct merge *m, struct fence_vec *out)
+{
+	struct shelf_fence f = out->fence[--out->count];
+	u32 n = left->count;
+
+	memcpy(d->members, left + 1, n * sizeof(s64));
+	while (merge_next(m, &d->members[n]))
+		n++;
+	draft_retire_page(d, f.page);
+	return write_page(d, catalog, 0, d->members, n, f.first, out);
+}
+
 static int edit_members(struct draft *d, s64 catalog, const struct shelf_fence *f,
 			struct set_edit *e, struct fence_vec *out)
 {
 	struct shelf_page_header *h = arena_page(&d->store->arena, f->page);
 	struct merge m = merge_begin((s64 *)(h + 1), h->count, e->edits, e->n);
+	struct shelf_page_header *left;
 	u64 count = merge_count(&m);
 	int ret;
 
@@ -150,10 +182,35 @@ static int edit_members(struct draft *d, s64 catalog, const struct shelf_fence *
 	e->added += m.added;
 	e->removed += m.removed;
 	m = merge_begin(m.members, m.members_n, e->edits, e->n);
-	ret = set_write_members(d, catalog, &m, count, out);
+	left = left_page(d, out, count, SHELF_SET_PAGE_MEMBERS);
+	if (left)
+		ret = join_members(d, catalog, left, &m, out);
+	else
+		ret = set_write_members(d, catalog, &m, count, out);
 	if (!ret)
 		draft_retire_page(d, f->page);
 	return ret;
+}
+
+/* Puts the fences of the page before in front of those that are left of a page. */
+static int join_fences(struct draft *d, struct fence_vec *mine, struct fence_vec *out)
+{
+	const struct shelf_page_header *left =
+		left_page(d, out, mine->count, SHELF_SET_PAGE_FENCES);
+	const struct shelf_fence *f = (const struct shelf_fence *)(left + 1);
+	u32 own = mine->count, i;
+	int ret = 0;
+
+	if (!left)
+		return 0;
+	for (i = 0; i < left->count && !ret; i++)
+		ret = fence_push(mine, f[i].first, f[i].page);
+	if (ret)
+		return ret;
+	memmove(mine->fence + left->count, mine->fence, own * sizeof(*f));
+	memcpy(mine->fence, f, left->count * sizeof(*f));
+	draft_retire_page(d, out->fence[--out->count].page);
+	return 0;
 }
 
 static u32 edits_below(const struct sort_item *edits, u32 n, s64 id)
@@ -209,7 +266,9 @@ int set_edit_page(struct draft *d, s64 catalog, const struct shelf_fence *f, u8 
 		return ret;
 	if (e->added + e->removed == before)
 		return fence_push(out, f->first, f->page);
-	ret = set_write_fences(d, catalog, level, mine, out);
+	ret = join_fences(d, mine, out);
+	if (!ret)
+		ret = set_write_fences(d, catalog, level, mine, out);
 	if (!ret)
 		draft_retire_page(d, f->page);
 	return ret;

@@ -5,7 +5,8 @@
  *
  * If all that happens to a leaf is that records change, they keep their lines.
  * If records come or go, the leaf is put together anew, with a new seed, as one
- * leaf or as many as are needed.
+ * leaf or as many as are needed; or, if few are left, together with what is beside
+ * it (merge.c).
  */
 #include "core.h"
 
@@ -16,6 +17,7 @@ struct region {
 	u32 entry;	/* of the leaf that is there, or 0 */
 	u32 seed;
 	bool changed;
+	bool gone;	/* some of its records */
 	struct sort_item *ops;
 	u32 n;
 	u32 ahead;	/* operations from @ops on, of this region and later ones */
@@ -122,12 +124,10 @@ static u32 image_find(const struct shelf_record *image, u64 hash, u32 seed, s64 
 
 /*
  * Changes records of the leaf's image where they lie, until an operation is on
- * an id that the leaf has not. Returns 1 if a record has gone.
+ * an id that the leaf has not.
  */
 static int change_in_place(struct draft *d, struct table *t, struct region *r)
 {
-	bool gone = false;
-
 	while (r->n) {
 		u32 group = group_ops(d, r->ops, r->n);
 		s64 id = item_op(r->ops)->id;
@@ -144,7 +144,7 @@ static int change_in_place(struct draft *d, struct table *t, struct region *r)
 		if (ret < 0)
 			return ret;
 		r->changed |= ret;
-		gone |= !d->image[slot].state;
+		r->gone |= !d->image[slot].state;
 		/* The chain goes on over a line whose record has gone, so
 		 * that those behind it are still found where they lie.
 		 */
@@ -153,7 +153,7 @@ static int change_in_place(struct draft *d, struct table *t, struct region *r)
 		r->n -= group;
 		r->ahead -= group;
 	}
-	return gone;
+	return 0;
 }
 
 static int write_image(struct draft *d, struct table *t, const struct region *r)
@@ -239,6 +239,8 @@ static int merge_block(struct draft *d, struct table *t, struct region *r, u64 l
 		r->changed |= ret;
 		if (item.record.state)
 			d->item[count++] = item;
+		else
+			r->gone |= ret;
 		r->ops += group;
 		r->n -= group;
 		r->ahead -= group;
@@ -315,10 +317,10 @@ static int region_apply(struct draft *d, struct table *t, struct region *r)
 		       sizeof(d->image));
 		r->seed = shelf_entry_tag(r->entry);
 		ret = change_in_place(d, t, r);
-		if (ret < 0)
+		if (ret)
 			return ret;
 	}
-	if (r->n || ret) {
+	if (r->n || r->gone) {
 		sort_image(d, r);
 		ret = rebuild(d, t, r);
 	} else if (r->changed) {
@@ -345,6 +347,10 @@ int table_apply(struct draft *d, struct table *t, struct sort_item *ops, u32 n)
 			return ret;
 		ops += mine;
 		n -= mine;
+		if (r.gone)
+			ret = table_merge(d, t, r.base, n ? &ops->key : NULL);
+		if (ret)
+			return ret;
 		cond_resched();
 	}
 	return 0;
