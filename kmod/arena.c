@@ -6,6 +6,10 @@
  * from the newest snapshot) or retired (only from older ones). It goes from
  * retired to free in reclaim.c and pin.c and nowhere else, and that is where P3
  * is kept. A dropped draft's new pages were never reachable and go straight back.
+ *
+ * To be given back a chunk must be empty. It is closed, so that nothing comes in
+ * any more, what is live in it moves out (trim.c), and what is retired goes when
+ * its time comes.
  */
 #include "core.h"
 
@@ -80,20 +84,46 @@ static void set_kind(struct arena *a, struct page_meta *m, u8 kind)
 	m->kind = kind;
 }
 
+static void set_retired(struct arena *a, u32 page, bool retired)
+{
+	struct page_meta *m = page_meta(a, page);
+	struct chunk_meta *chunk = a->meta[page / CHUNK_PAGES];
+
+	if (m->retired != retired)
+		chunk->retired += retired ? 1 : -1;
+	m->retired = retired;
+}
+
 void arena_free_page(struct arena *a, u32 page)
 {
 	set_kind(a, page_meta(a, page), SHELF_KIND_FREE);
+	set_retired(a, page, false);
 	free_list_add(a, page);
 	a->hint = min(a->hint, page / CHUNK_PAGES);
 }
 
+/* A dropped draft would have retired these. */
+void arena_keep_pages(struct arena *a, const struct page_list *l)
+{
+	u32 page;
+
+	for (page = l->head; page; page = page_meta(a, page)->next)
+		set_retired(a, page, false);
+}
+
 /* Takes a page that a snapshot uses off the free list, after a restart. */
-void arena_adopt_page(struct arena *a, u32 page, u8 kind)
+void arena_adopt_page(struct arena *a, u32 page, u8 kind, u64 key)
 {
 	free_list_del(a, page);
 	set_kind(a, page_meta(a, page), kind);
 	page_meta(a, page)->birth = 0;
+	page_meta(a, page)->key = key;
 	page_meta(a, page)->used = 0;
+}
+
+static bool has_page(const struct chunk_meta *chunk)
+{
+	return chunk && chunk->free.count && !chunk->closed;
 }
 
 /* The lowest chunk first, so that high ones empty. */
@@ -101,8 +131,7 @@ static u32 take_page(struct arena *a)
 {
 	u32 page;
 
-	while (a->hint < a->max_chunks &&
-	       (!a->meta[a->hint] || !a->meta[a->hint]->free.count))
+	while (a->hint < a->max_chunks && !has_page(a->meta[a->hint]))
 		a->hint++;
 	if (a->hint == a->max_chunks)
 		return 0;
@@ -111,18 +140,14 @@ static u32 take_page(struct arena *a)
 	return page;
 }
 
-/* ENOSPC: the shelf's maximum; ENOMEM: the host's memory. */
-int arena_grow(struct store *st)
+/* Makes a chunk of a hole. ENOMEM: the host's memory. */
+int arena_add(struct store *st, u32 index)
 {
 	struct arena *a = &st->arena;
 	struct chunk_meta *meta;
 	void *address;
-	u32 index, i;
+	u32 i;
 
-	for (index = 0; index < a->max_chunks && a->chunk[index]; index++)
-		;
-	if (index == a->max_chunks)
-		return -ENOSPC;
 	meta = kvzalloc(sizeof(*meta), DRAFT_GFP);
 	if (!meta)
 		return -ENOMEM;
@@ -141,6 +166,97 @@ int arena_grow(struct store *st)
 	return 0;
 }
 
+/* ENOSPC: the shelf's maximum; ENOMEM. */
+int arena_grow(struct store *st)
+{
+	const struct arena *a = &st->arena;
+	u32 index;
+
+	for (index = 0; index < a->max_chunks && a->chunk[index]; index++)
+		;
+	return index < a->max_chunks ? arena_add(st, index) : -ENOSPC;
+}
+
+/* Slabs with it, as many of their slots as there may be left to take. */
+void arena_close(struct arena *a, u32 index)
+{
+	struct chunk_meta *chunk = a->meta[index];
+	u32 i;
+
+	if (chunk->closed)
+		return;
+	chunk->closed = true;
+	a->closed++;
+	for (i = 0; i < CHUNK_PAGES; i++)
+		if (chunk->page[i].kind == SHELF_KIND_SLAB)
+			slab_close(a, index * CHUNK_PAGES + i);
+}
+
+static void chunk_reopen(struct arena *a, u32 index)
+{
+	struct chunk_meta *chunk = a->meta[index];
+	u32 i;
+
+	chunk->closed = false;
+	a->closed--;
+	a->hint = min(a->hint, index);
+	for (i = 0; i < CHUNK_PAGES; i++)
+		if (chunk->page[i].kind == SHELF_KIND_SLAB)
+			slab_open(a, index * CHUNK_PAGES + i);
+}
+
+bool arena_reopen(struct arena *a)
+{
+	u32 index;
+
+	if (!a->closed && !a->slab[0])
+		return false;
+	for (index = 0; index < a->max_chunks; index++)
+		if (a->meta[index] && a->meta[index]->closed)
+			chunk_reopen(a, index);
+	slab_reopen(a);
+	return true;
+}
+
+/*
+ * P3. Every page of the chunk has been free: what was ever part of a snapshot
+ * left quarantine, and oldest was raised, before. So a mapped reader who still
+ * walks it does not believe what he reads, be it the zeros of a hole, and no
+ * kernel reader is there, since their grace periods are over.
+ */
+static bool chunk_return(struct store *st, u32 index)
+{
+	struct arena *a = &st->arena;
+	struct chunk_meta *meta = a->meta[index];
+	void *address = a->chunk[index];
+
+	WRITE_ONCE(a->chunk[index], NULL);
+	if (!arena_chunk_free(st, index)) {
+		WRITE_ONCE(a->chunk[index], address);
+		return false;
+	}
+	a->meta[index] = NULL;
+	a->closed--;
+	WRITE_ONCE(st->returned_chunks, st->returned_chunks + 1);
+	WRITE_ONCE(a->chunks, a->chunks - 1);
+	WRITE_ONCE(a->free_pages, a->free_pages - CHUNK_PAGES);
+	kvfree(meta);
+	return true;
+}
+
+void arena_shrink(struct store *st)
+{
+	struct arena *a = &st->arena;
+	u32 index;
+
+	for (index = 1; a->closed && index < a->max_chunks; index++) {
+		struct chunk_meta *chunk = a->meta[index];
+
+		if (chunk && chunk->closed && chunk->free.count == CHUNK_PAGES)
+			chunk_return(st, index);
+	}
+}
+
 u32 draft_alloc_page(struct draft *d, u8 kind, u64 key, u8 level, int *error)
 {
 	struct arena *a = &d->store->arena;
@@ -148,7 +264,7 @@ u32 draft_alloc_page(struct draft *d, u8 kind, u64 key, u8 level, int *error)
 	u32 page;
 
 	while (!(page = take_page(a))) {
-		*error = store_refill(d->store);
+		*error = d->trims ? -ENOSPC : store_refill(d->store);
 		if (*error)
 			return 0;
 	}
@@ -158,7 +274,7 @@ u32 draft_alloc_page(struct draft *d, u8 kind, u64 key, u8 level, int *error)
 	m->key = key;
 	m->level = level;
 	m->used = 0;
-	m->retired = false;
+	m->closed = false;
 	page_list_add(a, &d->new_pages, page);
 	d->pages_written++;
 	WRITE_ONCE(d->store->draft_pages, d->new_pages.count);
@@ -174,6 +290,6 @@ void draft_retire_page(struct draft *d, u32 page)
 		arena_free_page(a, page);
 	} else {
 		page_list_add(a, &d->retired->pages, page);
-		page_meta(a, page)->retired = true;
+		set_retired(a, page, true);
 	}
 }

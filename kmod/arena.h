@@ -79,6 +79,7 @@ static inline void arena_zero(void *to, size_t bytes)
  * @key, @level: by which its parent is found
  * @kind: SHELF_KIND_*
  * @retired: not part of the newest snapshot any more, nor free yet
+ * @closed: a slab that is being emptied: it gets no more slots
  * @used: slots in use, of a slab
  */
 struct page_meta {
@@ -87,10 +88,11 @@ struct page_meta {
 	u32 slab_next;
 	u32 slab_prev;
 	u64 birth;
-	u64 key;
+	u64 key;		/* for data: the product; else as in its header */
 	u8  level;
-	u8  kind : 7;
+	u8  kind : 6;
 	u8  retired : 1;
+	u8  closed : 1;
 	u16 used;
 };
 
@@ -100,8 +102,14 @@ struct page_list {
 	u32 count;
 };
 
+/*
+ * @retired: pages that are neither part of the newest snapshot nor free
+ * @closed: it is being emptied, and none of its pages are handed out
+ */
 struct chunk_meta {
 	struct page_list free;
+	u32 retired;
+	bool closed;
 	struct page_meta page[CHUNK_PAGES];
 };
 
@@ -110,18 +118,21 @@ struct chunk_meta {
  * @chunk: their addresses, NULL for a hole; read by kernel readers under RCU
  * @meta: likewise
  * @max_chunks: the cap
- * @hint: no chunk below it has a free page
+ * @closed: chunks that are being emptied
+ * @hint: no chunk below it has a free page to hand out
+ * @slab: first page with room, of each size; at 0, which is none, of the closed
  */
 struct arena {
 	void **chunk;
 	struct chunk_meta **meta;
 	u32 max_chunks;
 	u32 chunks;
+	u32 closed;
 	u32 hint;
 	u64 free_pages;
 	u64 pages[SHELF_KINDS];
 	u64 slot_bytes;			/* in use by slots, quarantined included */
-	u32 slab[SLOT_CLASSES];		/* first page of the class with room */
+	u32 slab[SLOT_CLASSES];
 };
 
 /* A slot and when it was born, which tells the pins that hold it. */
@@ -173,8 +184,15 @@ static inline void *arena_slot(const struct arena *a, u32 ref)
 int arena_init(struct arena *a, u64 max_bytes);
 void arena_exit(struct arena *a);
 int arena_grow(struct store *st);
+int arena_add(struct store *st, u32 index);
+void arena_close(struct arena *a, u32 index);
+/* Opens closed chunks, and slabs, again. False if there were none. */
+bool arena_reopen(struct arena *a);
+/* Gives closed chunks that have emptied back to the system. */
+void arena_shrink(struct store *st);
 void arena_free_page(struct arena *a, u32 page);
-void arena_adopt_page(struct arena *a, u32 page, u8 kind);
+void arena_keep_pages(struct arena *a, const struct page_list *l);
+void arena_adopt_page(struct arena *a, u32 page, u8 kind, u64 key);
 
 void page_list_add(struct arena *a, struct page_list *l, u32 page);
 void page_list_del(struct arena *a, struct page_list *l, u32 page);
@@ -190,6 +208,13 @@ void draft_retire_page(struct draft *d, u32 page);
  */
 void *arena_chunk_alloc(struct store *st, u32 index);
 
+/*
+ * Takes it back. Every page of it is free, so that no reader who would believe
+ * what he reads is there; others read zeros from now on. False if it can't be had
+ * back now.
+ */
+bool arena_chunk_free(struct store *st, u32 index);
+
 /* slab.c */
 u32 slot_alloc(struct draft *d, u32 bytes, s64 key, int *error);
 int slot_retire(struct draft *d, u32 ref, u32 bytes, u64 birth);
@@ -199,8 +224,23 @@ int slot_list_add(struct slot_list *l, u32 ref, u32 bytes, u64 birth);
 /* Takes the block over, or its slots if they fit into the list's first one. */
 void slot_list_join(struct slot_list *l, struct slot_block *b);
 void slab_forget(struct arena *a, u32 page);
+void slab_close(struct arena *a, u32 page);
+void slab_open(struct arena *a, u32 page);
+void slab_reopen(struct arena *a);
+u32 slab_slots(const struct shelf_page_header *h);
 void slab_adopt_slot(struct arena *a, u32 ref);
 void slab_adopt_done(struct arena *a, u32 page);
+
+/* Whether a page is being emptied, for itself or with its chunk. */
+static inline bool page_closed(const struct arena *a, u32 page)
+{
+	return a->meta[page / CHUNK_PAGES]->closed || page_meta(a, page)->closed;
+}
+
+static inline u32 slot_page(u32 ref)
+{
+	return ref / (SHELF_PAGE_BYTES / SHELF_SLOT_UNIT);
+}
 
 static inline u32 slot_class_bytes(u32 bytes)
 {

@@ -100,26 +100,14 @@ static struct op_block *block_with_room(struct batch *b, size_t bytes)
 	return block;
 }
 
-int batch_add(struct batch *b, const struct op *op, const void *data,
-	      const char **why)
+static int batch_append(struct batch *b, const struct op *op, const void *data)
 {
 	size_t bytes = op_bytes(op), data_bytes = bytes - sizeof(*op);
-	struct op_block *block;
+	struct op_block *block = block_with_room(b, bytes);
 	struct op *to;
-	int error;
 
-	*why = op_wrong(op, &error);
-	if (*why)
-		return error;
-	*why = "batch is over its limit of bytes";
-	if (bytes > b->limit || b->bytes > b->limit - bytes ||
-	    b->ops >= U32_MAX)
-		return -EDQUOT;
-	*why = "out of memory for the batch";
-	block = block_with_room(b, bytes);
 	if (!block)
 		return -ENOMEM;
-
 	to = (struct op *)(block->bytes + block->used);
 	*to = *op;
 	to->index = b->ops++;
@@ -136,4 +124,28 @@ int batch_add(struct batch *b, const struct op *op, const void *data,
 	else
 		b->product_ops++;
 	return 0;
+}
+
+int batch_touch(struct batch *b, u8 kind, s64 id, const s64 *member)
+{
+	struct op op = { .kind = kind, .id = id, .len = member ? 1 : 0 };
+
+	return batch_append(b, &op, member);
+}
+
+int batch_add(struct batch *b, const struct op *op, const void *data,
+	      const char **why)
+{
+	size_t bytes = op_bytes(op);
+	int error;
+
+	*why = op_wrong(op, &error);
+	if (*why)
+		return error;
+	*why = "batch is over its limit of bytes";
+	if (bytes > b->limit || b->bytes > b->limit - bytes ||
+	    b->ops >= U32_MAX)
+		return -EDQUOT;
+	*why = "out of memory for the batch";
+	return batch_append(b, op, data);
 }

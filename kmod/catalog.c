@@ -57,11 +57,12 @@ static int edits_gather(struct draft *d, const struct sort_item *ops, u32 n, u32
 	for (i = 0; i < n; i++) {
 		const struct op *op = item_op(&ops[i]);
 		const s64 *members = (const s64 *)op->data;
-		u64 add = op->kind == SHELF_OP_CATALOG_ADD;
+		enum edit edit = op->kind == SHELF_OP_CATALOG_ADD ? EDIT_ADD :
+				 op->kind == OP_CATALOG_TOUCH ? EDIT_TOUCH : EDIT_REMOVE;
 
 		for (j = 0; j < op->len; j++, at++) {
 			d->edits[at] = (struct sort_item){
-				(u64)members[j] ^ MEMBER_SIGN, add };
+				(u64)members[j] ^ MEMBER_SIGN, edit };
 			if (at && d->edits[at].key <= d->edits[at - 1].key)
 				ascending = false;
 		}
@@ -158,7 +159,7 @@ static int tree_edit(struct draft *d, struct shelf_catalog *c, struct set_edit *
 
 	top->count = 0;
 	ret = set_edit_page(d, c->id, &root, c->level, e, top);
-	if (ret || !(e->added | e->removed))
+	if (ret || !(e->added | e->removed | e->touched))
 		return ret;
 	c->count += e->added - e->removed;
 	if (!c->count)
@@ -246,8 +247,8 @@ static bool skip_deleted(struct draft *d, bool exists, const struct sort_item **
 	return after;
 }
 
-int catalog_change(struct draft *d, struct shelf_record *r,
-		   const struct sort_item *ops, u32 n)
+static int catalog_edit(struct draft *d, struct shelf_record *r,
+			const struct sort_item *ops, u32 n)
 {
 	struct shelf_catalog *c = (struct shelf_catalog *)r;
 	struct shelf_catalog old = *c, base = *c;
@@ -283,4 +284,44 @@ int catalog_change(struct draft *d, struct shelf_record *r,
 	d->root->catalogs += c->state - old.state;
 	d->root->memberships += c->count - (old.state ? old.count : 0);
 	return 1;
+}
+
+/* Moves a set's slot, if it is to be emptied where it is. */
+static int slot_move(struct draft *d, struct shelf_catalog *c)
+{
+	const u8 *from = arena_slot(&d->store->arena, c->set_ref);
+	struct shelf_catalog old = *c;
+
+	if (!page_closed(&d->store->arena, slot_page(c->set_ref)))
+		return 0;
+	memcpy(d->members, from + SHELF_SLOT_KEY, c->count * sizeof(s64));
+	return set_small(d, c, (u32)c->count) ?: set_drop(d, &old);
+}
+
+/* Moves the catalog's record, its slot, and the pages of members that ops name. */
+static int catalog_touch(struct draft *d, struct shelf_catalog *c,
+			 const struct sort_item *ops, u32 n)
+{
+	struct set_edit e = {};
+	int ret = 0;
+
+	if (!c->state)
+		return 0;
+	if (c->set == SHELF_SET_SLOT)
+		ret = slot_move(d, c);
+	if (c->set == SHELF_SET_TREE) {
+		ret = edits_gather(d, ops, n, &e.n);
+		e.edits = d->edits;
+		if (!ret)
+			ret = tree_edit(d, c, &e);
+	}
+	return ret ?: 1;
+}
+
+int catalog_change(struct draft *d, struct shelf_record *r,
+		   const struct sort_item *ops, u32 n)
+{
+	if (d->trims)
+		return catalog_touch(d, (struct shelf_catalog *)r, ops, n);
+	return catalog_edit(d, r, ops, n);
 }

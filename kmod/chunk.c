@@ -141,13 +141,44 @@ void *arena_chunk_alloc(struct store *st, u32 index)
 		return ERR_PTR(-ENOMEM);
 	mutex_lock(&s->map_lock);
 	s->chunk[index] = c;
-	touched = test_bit(index, s->hole_touched);
+	touched = test_and_clear_bit(index, s->hole_touched);
 	mutex_unlock(&s->map_lock);
 	if (touched)
 		unmap_mapping_range(s->mapping, (loff_t)SHELF_MMAP_ARENA +
 				    ((loff_t)index << SHELF_CHUNK_SHIFT),
 				    SHELF_CHUNK_BYTES, 1);
 	return c->address;
+}
+
+/*
+ * The chunk becomes a hole under map_lock, so that a fault either came before, and
+ * the zap finds what it inserted, or sees the hole. When the zap is over no CPU has
+ * a translation to the chunk any more, and only then do its pages go back (P8), each
+ * by its own count.
+ *
+ * Single pages stay while a file is open; when none is, nothing maps them.
+ */
+bool arena_chunk_free(struct store *st, u32 index)
+{
+	struct shelf *s = container_of(st, struct shelf, store);
+	struct shelf_chunk *c;
+	bool stays;
+
+	mutex_lock(&s->map_lock);
+	c = s->chunk[index];
+	stays = c->pages && atomic_read(&s->opens);
+	if (!stays) {
+		s->chunk[index] = NULL;
+		clear_bit(index, s->hole_touched);
+	}
+	mutex_unlock(&s->map_lock);
+	if (stays)
+		return false;
+	unmap_mapping_range(s->mapping, (loff_t)SHELF_MMAP_ARENA +
+			    ((loff_t)index << SHELF_CHUNK_SHIFT),
+			    SHELF_CHUNK_BYTES, 1);
+	chunk_free(c);
+	return true;
 }
 
 int chunks_init(struct shelf *s, u64 max_bytes)

@@ -7,7 +7,8 @@
  * P1, P5: everything that can fail is in draft_make(). draft_publish() makes
  * both maps visible with one store, and nothing after it returns an error.
  *
- * The commit mutex is not held over the grace period.
+ * The commit mutex is not held over the grace period. What is done between commits
+ * is in upkeep.c.
  */
 #include <linux/jiffies.h>
 #include <linux/sched/mm.h>
@@ -43,96 +44,61 @@ static int commit_check(struct commit *c)
 
 	if (READ_ONCE(s->dead))
 		return refuse(c, -ENODEV, "the shelf was destroyed");
-	if (c->has_expect && c->expect != s->store.generation)
+	/* What only a trim was in between is what the sender knows. */
+	if (c->has_expect && (c->expect < s->store.content ||
+			      c->expect > s->store.generation))
 		return refuse_stale(c, s->store.generation);
 	return 0;
 }
 
-/* What the store has made free again since it was created. */
-struct freed {
-	u64 pages;
-	u64 slot_bytes;
-	u64 early;
-};
-
-static struct freed freed(const struct store *st)
-{
-	return (struct freed){
-		.pages = st->reclaimed_pages,
-		.slot_bytes = st->reclaimed_slot_bytes,
-		.early = st->early_reuses,
-	};
-}
-
-static void trace_freed(const struct shelf *s, const struct freed *before)
-{
-	struct freed now = freed(&s->store);
-
-	if (memcmp(&now, before, sizeof(now)))
-		trace_shelf_reclaim(s->name, s->store.generation,
-				    now.pages - before->pages,
-				    now.slot_bytes - before->slot_bytes,
-				    now.early - before->early);
-}
-
-/* Who polls learns that a pin of his was revoked, if one was. */
-static void wake_revoked(struct shelf *s)
-{
-	u64 revocations = s->store.revocations;
-
-	if (revocations == s->revocations_told)
-		return;
-	s->revocations_told = revocations;
-	wake_up_interruptible_all(&s->wait);
-}
-
 /* The next snapshot, where no reader can reach it; or ERR_PTR, and no trace. */
-static struct draft *draft_make(struct commit *c)
+static struct draft *draft_make(struct shelf *s, const struct batch *b,
+				struct report *report)
 {
-	struct draft *d;
+	struct draft *d = draft_begin(&s->store, b, report);
 	int ret;
 
-	ret = commit_check(c);
-	if (ret)
-		return ERR_PTR(ret);
-	d = draft_begin(&c->shelf->store, &c->batch, &c->report);
 	if (IS_ERR(d))
 		return d;
-	ret = draft_apply(d, &c->batch);
-	if (ret)
-		goto err_drop;
-	return d;
-
-err_drop:
+	ret = draft_apply(d, b);
+	if (!ret)
+		return d;
 	draft_drop(d);	/* never visible, so no grace period */
 	return ERR_PTR(ret);
 }
 
-/*
- * Draft and publish. An error if the batch was refused and has changed nothing.
- * @published: when, by store_clock().
- */
+int shelf_commit_locked(struct shelf *s, const struct batch *b, struct report *report,
+			u64 *published)
+{
+	u64 start = store_clock();
+	struct draft *d;
+
+	lockdep_assert_held(&s->commit_lock);
+
+	d = draft_make(s, b, report);
+	*published = store_clock();
+	report->draft_ns = *published - start;
+	if (IS_ERR(d))
+		return PTR_ERR(d);
+	draft_publish(d);	/* cannot fail, allocates nothing */
+	draft_retire(d);
+	return 0;
+}
+
 static int commit_batch(struct commit *c, u64 *published)
 {
 	struct shelf *s = c->shelf;
-	struct freed before;
-	struct draft *d;
-	u64 start;
+	struct upkeep before;
+	int ret;
 
 	mutex_lock(&s->commit_lock);
-	before = freed(&s->store);
-	start = store_clock();
-	d = draft_make(c);
-	*published = store_clock();
-	c->report.draft_ns = *published - start;
-	if (!IS_ERR(d)) {
-		draft_publish(d);	/* cannot fail, allocates nothing */
-		draft_retire(d);
-	}
-	trace_freed(s, &before);	/* by a draft: before its time */
-	wake_revoked(s);
+	before = upkeep_begin(s);
+	ret = commit_check(c);
+	if (!ret)
+		ret = shelf_commit_locked(s, &c->batch, &c->report, published);
+	upkeep_end(s, &before);	/* of a draft that had to reuse, or to revoke */
 	mutex_unlock(&s->commit_lock);
-	return PTR_ERR_OR_ZERO(d);
+	return ret;
 }
 
 /* The batch's memory goes back before its sender can send the next one. */
@@ -142,41 +108,10 @@ static void batch_done(struct commit *c)
 	batch_free(&c->batch);
 }
 
-static void announce(struct commit *c)
+void shelf_announce(struct shelf *s, const struct report *report)
 {
-	wake_up_interruptible_all(&c->shelf->wait);
-	netlink_event(SHELF_CMD_COMMITTED, c->shelf, &c->report);
-}
-
-/* Frees what has been in quarantine for long enough. Returns when to go on. */
-static u64 reclaim_locked(struct shelf *s)
-{
-	struct freed before = freed(&s->store);
-	u64 delay;
-
-	lockdep_assert_held(&s->commit_lock);
-
-	delay = store_reclaim(&s->store);
-	trace_freed(s, &before);
-	wake_revoked(s);
-	return delay;
-}
-
-static void reclaim_arm(struct shelf *s, u64 delay_ns)
-{
-	if (delay_ns)
-		mod_delayed_work(s->wq, &s->reclaim,
-				 nsecs_to_jiffies(delay_ns) + 1);
-}
-
-static void reclaim(struct shelf *s)
-{
-	u64 delay;
-
-	mutex_lock(&s->commit_lock);
-	delay = reclaim_locked(s);
-	mutex_unlock(&s->commit_lock);
-	reclaim_arm(s, delay);
+	wake_up_interruptible_all(&s->wait);
+	netlink_event(SHELF_CMD_COMMITTED, s, report);
 }
 
 static void keep_times(struct shelf *s, const struct report *r)
@@ -197,7 +132,7 @@ static void commit_finish(struct commit *c, u64 published)
 	struct report *r = &c->report;
 	u64 announced;
 
-	announce(c);
+	shelf_announce(c->shelf, r);
 	announced = store_clock();
 	r->publish_ns = announced - published;
 	batch_done(c);
@@ -205,7 +140,7 @@ static void commit_finish(struct commit *c, u64 published)
 		synchronize_rcu();
 	r->grace_ns = store_clock() - announced;
 	keep_times(c->shelf, r);
-	reclaim(c->shelf);
+	shelf_reclaim(c->shelf);
 }
 
 static void commit_refuse(struct commit *c)
@@ -250,15 +185,4 @@ void shelf_commit_queue(struct commit *c)
 {
 	INIT_WORK(&c->work, commit_work);
 	queue_work(c->shelf->wq, &c->work);
-}
-
-/* Frees what leaves quarantine when no commit comes along to do it. */
-void shelf_reclaim_work(struct work_struct *work)
-{
-	reclaim(container_of(to_delayed_work(work), struct shelf, reclaim));
-}
-
-void shelf_reclaim_soon(struct shelf *s)
-{
-	mod_delayed_work(s->wq, &s->reclaim, 1);
 }

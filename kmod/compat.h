@@ -12,6 +12,8 @@
 #include <linux/module.h>
 #include <linux/netlink.h>
 #include <linux/sched/mm.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
 #include <linux/version.h>
 #include <net/genetlink.h>
 
@@ -74,6 +76,41 @@ static inline void compat_extack_op(struct netlink_ext_ack *extack, u64 index,
 #endif
 	nl_set_extack_cookie_u64(extack, index);
 }
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+static inline struct shrinker *compat_shrinker_alloc(const char *name)
+{
+	struct shrinker *s = kzalloc(sizeof(*s), GFP_KERNEL);
+
+	if (s)
+		s->seeks = DEFAULT_SEEKS;
+	return s;
+}
+
+static inline int compat_shrinker_register(struct shrinker *s)
+{
+	int ret = register_shrinker(s, "shelf");
+
+	if (ret)
+		kfree(s);
+	return ret;
+}
+
+static inline void compat_shrinker_free(struct shrinker *s)
+{
+	unregister_shrinker(s);
+	kfree(s);
+}
+#else
+#define compat_shrinker_alloc(name)	shrinker_alloc(0, name)
+#define compat_shrinker_free(s)		shrinker_free(s)
+
+static inline int compat_shrinker_register(struct shrinker *s)
+{
+	shrinker_register(s);
+	return 0;
+}
+#endif
 
 /* The attributes of a dump's request. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)

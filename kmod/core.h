@@ -38,6 +38,7 @@ struct retired {
  * struct store - one shelf's data
  * @control: the writer's view of the control page
  * @root: the newest snapshot; kernel readers hold rcu_read_lock()
+ * @content: the last generation that is not just the one before, moved
  * @quarantine_ns: how long what was retired is left alone
  * @quarantine_bytes: beyond the larger of this and a quarter of what is live,
  *                    the longest retired is reused before its time
@@ -54,6 +55,7 @@ struct store {
 	struct shelf_root __rcu *root;
 	u32 root_page;
 	u64 generation;
+	u64 content;
 	u64 seed;
 	u64 quarantine_ns;
 	u64 quarantine_bytes;
@@ -67,6 +69,7 @@ struct store {
 	u64 early_reuses;
 	u64 reclaimed_pages;
 	u64 reclaimed_slot_bytes;
+	u64 returned_chunks;
 
 	spinlock_t reclaim_lock;
 	struct pins *pins;
@@ -152,10 +155,12 @@ struct op_block {
 
 /**
  * struct batch - operations that become visible together
+ * @trims: it changes nothing, but moves what it touches: trim.c's
  * @limit: most bytes it may take
  * @bytes: memory it takes
  */
 struct batch {
+	bool trims;
 	struct op_block *first;
 	struct op_block *last;
 	u64 limit;
@@ -175,9 +180,16 @@ void batch_free(struct batch *b);
 int batch_add(struct batch *b, const struct op *op, const void *data,
 	      const char **why);
 
+/* Kinds of operations that nobody can send: they move what they name. */
+#define OP_TOUCH		(SHELF_OP_MAX + 1)
+#define OP_CATALOG_TOUCH	(SHELF_OP_MAX + 2)
+
+/* @member: of the catalog, whose page is to move, or NULL. ENOMEM. */
+int batch_touch(struct batch *b, u8 kind, s64 id, const s64 *member);
+
 static inline bool op_on_catalog(const struct op *op)
 {
-	return op->kind >= SHELF_OP_CATALOG_ADD;
+	return op->kind >= SHELF_OP_CATALOG_ADD && op->kind != OP_TOUCH;
 }
 
 static inline size_t op_bytes(const struct op *op)
@@ -207,6 +219,7 @@ struct fence_vec {
 
 /**
  * struct draft - the next snapshot while no reader can reach it
+ * @trims: it only moves things, and is given up rather than any memory sought
  * @new_pages: pages it has taken
  * @new_slots: slots it has taken in pages that were there before
  * @retired: what it replaces; becomes an entry of the quarantine
@@ -214,6 +227,7 @@ struct fence_vec {
 struct draft {
 	struct store *store;
 	u64 generation;
+	bool trims;
 	struct shelf_root *root;
 	u32 root_page;
 	struct page_list new_pages;
@@ -255,6 +269,30 @@ void draft_drop(struct draft *d);	/* never visible, so no grace period */
 
 int draft_error(struct draft *d, const struct op *op, int error,
 		const char *what);
+
+/* trim.c */
+
+/*
+ * Chooses what is to be emptied, and stages what moves the next of it into @b,
+ * whose commit is as any other. Nothing staged: all is as dense as it gets.
+ * ENOMEM.
+ */
+int trim_stage(struct store *st, struct batch *b);
+#define TRIM_COMMITS_MAX	10000U	/* a stop to what should end by itself */
+/* Whether so much is free that it is worth a trim. */
+bool trim_wanted(const struct store *st);
+
+static inline void store_view(const struct store *st, struct shelf_view *v)
+{
+#ifdef __KERNEL__
+	v->chunks = st->arena.chunk;
+#else
+	v->arena = (const u8 *)st->control + SHELF_MMAP_ARENA;
+	v->mask = st->control->arena_bytes - SHELF_PAGE_BYTES;
+#endif
+	v->seed = st->seed;
+	v->root = arena_page(&st->arena, st->root_page);
+}
 
 /* reclaim.c */
 #define NS_PER_MS	1000000ULL

@@ -16,15 +16,16 @@ bool merge_next(struct merge *m, s64 *out)
 	while (m->j < m->edits_n) {
 		s64 id = edit_member(&m->edits[m->j]);
 		bool present = m->i < m->members_n && m->members[m->i] == id;
-		bool add = m->edits[m->j].value;
+		u64 edit = m->edits[m->j].value;
 
 		if (m->i < m->members_n && m->members[m->i] < id)
 			break;
 		m->i += present;
 		m->j++;
-		m->added += add && !present;
-		m->removed += !add && present;
-		if (add) {
+		m->added += edit == EDIT_ADD && !present;
+		m->removed += edit == EDIT_REMOVE && present;
+		m->touched += edit == EDIT_TOUCH && present;
+		if (edit == EDIT_ADD || (edit == EDIT_TOUCH && present)) {
 			*out = id;
 			return true;
 		}
@@ -177,10 +178,11 @@ static int edit_members(struct draft *d, s64 catalog, const struct shelf_fence *
 	u64 count = merge_count(&m);
 	int ret;
 
-	if (!m.added && !m.removed)
+	if (!m.added && !m.removed && !m.touched)
 		return fence_push(out, f->first, f->page);
 	e->added += m.added;
 	e->removed += m.removed;
+	e->touched += m.touched;
 	m = merge_begin(m.members, m.members_n, e->edits, e->n);
 	left = left_page(d, out, count, SHELF_SET_PAGE_MEMBERS);
 	if (left)
@@ -242,7 +244,7 @@ int set_edit_page(struct draft *d, s64 catalog, const struct shelf_fence *f, u8 
 	const struct shelf_fence *child = (struct shelf_fence *)(h + 1);
 	struct fence_vec *mine = &d->fences[level];
 	const struct sort_item *edits = e->edits;
-	u64 before = e->added + e->removed;
+	u64 before = e->added + e->removed + e->touched;
 	u32 i, left = e->n;
 	int ret = 0;
 
@@ -264,7 +266,7 @@ int set_edit_page(struct draft *d, s64 catalog, const struct shelf_fence *f, u8 
 	}
 	if (ret)
 		return ret;
-	if (e->added + e->removed == before)
+	if (e->added + e->removed + e->touched == before)
 		return fence_push(out, f->first, f->page);
 	ret = join_fences(d, mine, out);
 	if (!ret)

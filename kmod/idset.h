@@ -16,9 +16,12 @@ static inline s64 edit_member(const struct sort_item *edit)
 	return (s64)(edit->key ^ MEMBER_SIGN);
 }
 
+/* What an edit does to its member; a touch has its page written anew. */
+enum edit { EDIT_REMOVE, EDIT_ADD, EDIT_TOUCH };
+
 /**
- * struct merge - sorted members and sorted edits (value 1: add, 0: remove; one
- * a member) becoming one sorted sequence
+ * struct merge - sorted members and sorted edits (values of enum edit; one a
+ * member) becoming one sorted sequence
  */
 struct merge {
 	const s64 *members;
@@ -29,6 +32,7 @@ struct merge {
 	u32 j;
 	u64 added;
 	u64 removed;
+	u64 touched;
 };
 
 struct merge merge_begin(const s64 *members, u32 n, const struct sort_item *edits,
@@ -42,6 +46,7 @@ struct set_edit {
 	u32 n;
 	u64 added;
 	u64 removed;
+	u64 touched;
 };
 
 int set_write_members(struct draft *d, s64 catalog, struct merge *m, u64 count,

@@ -28,11 +28,16 @@ static int __init shelf_init(void)
 	ret = registry_init();
 	if (ret)
 		goto err_cdev;
-	ret = netlink_init();
+	ret = upkeep_init();
 	if (ret)
 		goto err_registry;
+	ret = netlink_init();
+	if (ret)
+		goto err_upkeep;
 	return 0;
 
+err_upkeep:
+	upkeep_exit();
 err_registry:
 	registry_exit();
 err_cdev:
@@ -45,6 +50,7 @@ err_zero_block:
 static void __exit shelf_exit(void)
 {
 	netlink_exit();
+	upkeep_exit();
 	registry_exit();
 	cdev_exit_module();
 	zero_block_exit();

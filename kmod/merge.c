@@ -2,16 +2,17 @@
 /*
  * Sparse leaves become one. A stretch of the trie whose records are few is
  * widened to twice its size as long as the other half is a leaf, or empty, and
- * both fit into one leaf and leave it half empty, so that it does not split again
+ * both fit into one leaf and leave room in it, so that it does not split again
  * with the next few records. Nodes that are left with one leaf go.
  */
 #include "core.h"
 
-/* Half of SHELF_LEAF_FULL, roughly; what splits a leaf is far from it. */
-#define LEAF_SPARSE	32U
+/* Three quarters of SHELF_LEAF_FULL: what splits a leaf again is a quarter. */
+#define LEAF_SPARSE	45U
 
-/**
- * struct widening - a stretch that is being widened
+/*
+ * A stretch that is being widened.
+ *
  * @page: leaves that it had
  * @n: their records, in the draft's items
  */

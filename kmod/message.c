@@ -56,6 +56,8 @@ static int put_settings(struct sk_buff *skb, const struct shelf *s)
 	    put_ms(skb, SHELF_A_LEASE_MAX_MS, s->store.lease_max_ns) ||
 	    put_u64(skb, SHELF_A_PIN_BYTES, READ_ONCE(s->store.pin_bytes)) ||
 	    put_u64(skb, SHELF_A_BYTES, bytes) ||
+	    put_u64(skb, SHELF_A_TRIMS_ASKED, atomic64_read(&s->trims_asked)) ||
+	    put_u64(skb, SHELF_A_TRIMS_DONE, READ_ONCE(s->trims_done)) ||
 	    nla_put_u32(skb, SHELF_A_OPENS, atomic_read(&s->opens)))
 		return -EMSGSIZE;
 	return 0;

@@ -225,22 +225,42 @@ static int netlink_destroy(struct sk_buff *skb, struct genl_info *info)
 	return ret;
 }
 
+static int answer_shelf(struct shelf *s, struct genl_info *info)
+{
+	struct sk_buff *reply;
+
+	reply = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	if (!reply)
+		return -ENOMEM;
+	WARN_ON_ONCE(message_shelf(reply, s, info->snd_portid,
+				   info->snd_seq, 0));
+	return genlmsg_reply(reply, info);
+}
+
 static int netlink_get(struct sk_buff *skb, struct genl_info *info)
 {
 	struct shelf *s = netlink_shelf_get(info);
-	struct sk_buff *reply;
+	int ret;
 
 	if (IS_ERR(s))
 		return PTR_ERR(s);
-	reply = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
-	if (!reply) {
-		shelf_put(s);
-		return -ENOMEM;
-	}
-	WARN_ON_ONCE(message_shelf(reply, s, info->snd_portid,
-				   info->snd_seq, 0));
+	ret = answer_shelf(s, info);
 	shelf_put(s);
-	return genlmsg_reply(reply, info);
+	return ret;
+}
+
+/* Answered at once: what a trim takes, its sender can wait for. */
+static int netlink_trim(struct sk_buff *skb, struct genl_info *info)
+{
+	struct shelf *s = netlink_shelf_get(info);
+	int ret;
+
+	if (IS_ERR(s))
+		return PTR_ERR(s);
+	shelf_trim_soon(s);
+	ret = answer_shelf(s, info);
+	shelf_put(s);
+	return ret;
 }
 
 /* What is in the table has the table's reference while the lock is held. */
@@ -382,6 +402,7 @@ static const struct genl_ops commands[] = {
 	{ COMMAND(BATCH_OPS, stage_ops, ops) },
 	{ COMMAND(BATCH_COMMIT, stage_commit, commit) },
 	{ COMMAND(BATCH_ABORT, stage_abort, cookie) },
+	{ COMMAND(TRIM, netlink_trim, name) },
 	{ .cmd = SHELF_CMD_PINS, .flags = GENL_ADMIN_PERM, .start = pins_start,
 	  .dumpit = pins_dump, .done = pins_done, .policy = name_policy,
 	  .maxattr = ARRAY_SIZE(name_policy) - 1 },

@@ -183,10 +183,9 @@ static bool product_same(const struct shelf_product *a, const struct shelf_produ
 	       !memcmp(a->currency, b->currency, sizeof(a->currency));
 }
 
-int product_change(struct draft *d, struct shelf_record *r,
-		   const struct sort_item *ops, u32 n)
+static int product_edit(struct draft *d, struct shelf_product *p,
+			const struct sort_item *ops, u32 n)
 {
-	struct shelf_product *p = (struct shelf_product *)r;
 	struct shelf_product old = *p;
 	struct attrs_source src = { .keep = true };
 	u32 i;
@@ -208,4 +207,77 @@ int product_change(struct draft *d, struct shelf_record *r,
 	if (!p->state)
 		memset(p, 0, sizeof(*p));
 	return 1;
+}
+
+static bool attrs_closed(const struct arena *a, const struct shelf_product *p)
+{
+	const u32 *page = (u32 *)((u8 *)arena_slot(a, p->attrs_ref) + SHELF_SLOT_KEY);
+	bool closed = page_closed(a, slot_page(p->attrs_ref));
+	u32 i;
+
+	for (i = 0; i < attrs_pages(p->attrs_len); i++)
+		closed |= page_closed(a, page[i]);
+	return closed;
+}
+
+/* Writes those pages of a list anew that are to be emptied where they are. */
+static int data_move(struct draft *d, s64 id, u32 *page, u32 n)
+{
+	struct arena *a = &d->store->arena;
+	u32 i, to;
+	int error;
+
+	for (i = 0; i < n; i++) {
+		if (!page_closed(a, page[i]))
+			continue;
+		to = draft_alloc_page(d, SHELF_KIND_DATA, (u64)id, 0, &error);
+		if (!to)
+			return error;
+		arena_put(arena_page(a, to), arena_page(a, page[i]), SHELF_PAGE_BYTES);
+		draft_retire_page(d, page[i]);
+		arena_put_u32(&page[i], to);
+	}
+	return 0;
+}
+
+static int attrs_move(struct draft *d, struct shelf_product *p)
+{
+	u32 bytes = attrs_slot_bytes(p->attrs_len), old = p->attrs_ref;
+	struct arena *a = &d->store->arena;
+	int error = 0;
+	u32 ref = slot_alloc(d, bytes, p->id, &error);
+
+	if (!ref)
+		return error;
+	arena_put((u8 *)arena_slot(a, ref) + SHELF_SLOT_KEY,
+		  (u8 *)arena_slot(a, old) + SHELF_SLOT_KEY,
+		  slot_class_bytes(bytes) - SHELF_SLOT_KEY);
+	error = data_move(d, p->id, (u32 *)((u8 *)arena_slot(a, ref) + SHELF_SLOT_KEY),
+			  attrs_pages(p->attrs_len));
+	if (error)
+		return error;
+	p->attrs_ref = ref;
+	error = slot_retire(d, old, bytes, p->attrs_generation);
+	p->attrs_generation = d->generation;
+	return error;
+}
+
+/* Moves the record, and its attributes if they are to. */
+static int product_touch(struct draft *d, struct shelf_product *p)
+{
+	int ret = 0;
+
+	if (!p->state)
+		return 0;
+	if (p->attrs_len && attrs_closed(&d->store->arena, p))
+		ret = attrs_move(d, p);
+	return ret ?: 1;
+}
+
+int product_change(struct draft *d, struct shelf_record *r,
+		   const struct sort_item *ops, u32 n)
+{
+	if (d->trims)
+		return product_touch(d, (struct shelf_product *)r);
+	return product_edit(d, (struct shelf_product *)r, ops, n);
 }

@@ -10,7 +10,7 @@
  *
  * P3  retired_free() is the only way out of quarantine. It raises oldest first.
  * P4  What is short of memory takes, in this order: what has served its time;
- *     beyond the budget, what was retired longest; a new chunk; what was retired
+ *     what was about to be given back; beyond the budget, what was retired longest; a new chunk; what was retired
  *     longest, be it before its time; what the pins that hold most hold. Only
  *     what a grace period still covers is waited for. No reader makes a commit fail.
  */
@@ -69,13 +69,19 @@ static u64 quarantine_wait(const struct store *st, u64 now)
 	return end > now ? end - now : GRACE_CHECK_NS;
 }
 
+static void free_served(struct store *st, u64 now)
+{
+	while (st->first && served(st, st->first, now))
+		retired_free(st, st->first);
+	pins_let_go(st);
+}
+
 u64 store_reclaim(struct store *st)
 {
 	u64 now = store_clock(), quarantine, pins;
 
-	while (st->first && served(st, st->first, now))
-		retired_free(st, st->first);
-	pins_let_go(st);
+	free_served(st, now);
+	arena_shrink(st);
 	pins = pins_check(st);
 	quarantine = quarantine_wait(st, now);
 	return pins && quarantine ? min(pins, quarantine) : pins + quarantine;
@@ -105,8 +111,8 @@ int store_refill(struct store *st)
 	u64 before = st->arena.free_pages;
 	int ret;
 
-	store_reclaim(st);
-	if (st->arena.free_pages > before)
+	free_served(st, store_clock());
+	if (st->arena.free_pages > before || arena_reopen(&st->arena))
 		return 0;
 	if (store_quarantine_bytes(st) > store_quarantine_budget(st) &&
 	    poll_state_synchronize_rcu(st->first->grace) && reuse_early(st))

@@ -136,6 +136,7 @@ static void shelf_device_release(struct device *dev)
 /* Undoes what shelf_make() got done, all or part of it. */
 static void shelf_unmake(struct shelf *s)
 {
+	cancel_delayed_work_sync(&s->trim);
 	cancel_delayed_work_sync(&s->reclaim);
 	if (s->wq)
 		destroy_workqueue(s->wq);
@@ -176,6 +177,7 @@ static void shelf_setup(struct shelf *s, const struct shelf_config *config)
 	mutex_init(&s->map_lock);
 	init_waitqueue_head(&s->wait);
 	INIT_DELAYED_WORK(&s->reclaim, shelf_reclaim_work);
+	INIT_DELAYED_WORK(&s->trim, shelf_trim_work);
 	INIT_WORK(&s->release, shelf_release_work);
 	device_initialize(&s->dev);
 	s->dev.class = shelf_class;

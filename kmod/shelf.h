@@ -113,6 +113,8 @@ struct shelf_chunk {
  * @staged_bytes: bytes in staged batches of all senders
  * @wq: ordered: drafts, publishes, reclaims
  * @reclaim: frees what leaves quarantine when no commit comes along to do it
+ * @trim: one step of a trim; @trims_done is as far as it has come
+ * @trimmed_free, @trimmed_ns: free pages after the last one, and when that was
  * @wait: pollers and waiters for a generation
  */
 struct shelf {
@@ -140,10 +142,16 @@ struct shelf {
 
 	struct workqueue_struct *wq;
 	struct delayed_work reclaim;
+	struct delayed_work trim;
+	atomic64_t trims_asked;
+	u64 trims_done;			/* of these; the worker's, as the next four */
+	u64 trimmed_free;
+	u64 trimmed_ns;
+	u32 trim_steps;
+	u32 trim_tries;
 	struct work_struct release;
 	wait_queue_head_t wait;
 	struct shelf_stats __percpu *stats;
-	u64 revocations_told;		/* to pollers; under @commit_lock */
 	u64 last_draft_ns;
 	u64 last_publish_ns;
 	u64 last_grace_ns;
@@ -297,7 +305,30 @@ struct commit {
 };
 
 void shelf_commit_queue(struct commit *c);
+/* Drafts, publishes, retires. @published: when, by store_clock(). */
+int shelf_commit_locked(struct shelf *s, const struct batch *b, struct report *report,
+			u64 *published);
+void shelf_announce(struct shelf *s, const struct report *report);
+
+/* upkeep.c: what the worker does between commits */
+
+/* What the store has done since it was made; begin and end tell the difference. */
+struct upkeep {
+	u64 pages;
+	u64 slot_bytes;
+	u64 early;
+	u64 revoked;
+};
+
+struct upkeep upkeep_begin(const struct shelf *s);
+void upkeep_end(struct shelf *s, const struct upkeep *before);
+int upkeep_init(void);
+void upkeep_exit(void);
+void shelf_reclaim(struct shelf *s);
 void shelf_reclaim_work(struct work_struct *work);
+/* Returns a ticket: done once s->trims_done is not below it. Any context. */
+u64 shelf_trim_soon(struct shelf *s);
+void shelf_trim_work(struct work_struct *work);
 /* Something can be freed, or a lease may be shorter now; any context. */
 void shelf_reclaim_soon(struct shelf *s);
 

@@ -17,14 +17,9 @@ static struct shelf_page_header *slab_header(struct arena *a, u32 page)
 	return arena_page(a, page);
 }
 
-static u32 slab_slots(const struct shelf_page_header *h)
+u32 slab_slots(const struct shelf_page_header *h)
 {
 	return SLAB_BYTES / h->count;
-}
-
-static u32 slot_page(u32 ref)
-{
-	return ref / (SHELF_PAGE_BYTES / SHELF_SLOT_UNIT);
 }
 
 static u32 slot_index(const struct shelf_page_header *h, u32 ref)
@@ -34,15 +29,18 @@ static u32 slot_index(const struct shelf_page_header *h, u32 ref)
 	return (offset - SHELF_LINE) / h->count;
 }
 
-static u32 *slab_class(struct arena *a, const struct shelf_page_header *h)
+/* The list that a page with room is in. */
+static u32 *slab_list(struct arena *a, u32 page)
 {
-	return &a->slab[h->count / SHELF_SLOT_UNIT];
+	u32 class = slab_header(a, page)->count / SHELF_SLOT_UNIT;
+
+	return &a->slab[page_meta(a, page)->closed ? 0 : class];
 }
 
 static void slab_link(struct arena *a, u32 page)
 {
 	struct page_meta *m = page_meta(a, page);
-	u32 *head = slab_class(a, slab_header(a, page));
+	u32 *head = slab_list(a, page);
 
 	m->slab_next = *head;
 	m->slab_prev = 0;
@@ -58,7 +56,7 @@ static void slab_unlink(struct arena *a, u32 page)
 	if (m->slab_prev)
 		page_meta(a, m->slab_prev)->slab_next = m->slab_next;
 	else
-		*slab_class(a, slab_header(a, page)) = m->slab_next;
+		*slab_list(a, page) = m->slab_next;
 	if (m->slab_next)
 		page_meta(a, m->slab_next)->slab_prev = m->slab_prev;
 }
@@ -208,6 +206,37 @@ void slab_forget(struct arena *a, u32 page)
 	WRITE_ONCE(a->slot_bytes, a->slot_bytes - (u64)m->used * h->count);
 }
 
+static void slab_set_closed(struct arena *a, u32 page, bool closed)
+{
+	struct page_meta *m = page_meta(a, page);
+	bool room = m->used < slab_slots(slab_header(a, page));
+
+	if (room)
+		slab_unlink(a, page);
+	m->closed = closed;
+	if (room)
+		slab_link(a, page);
+}
+
+void slab_close(struct arena *a, u32 page)
+{
+	if (!page_meta(a, page)->closed)
+		slab_set_closed(a, page, true);
+}
+
+void slab_open(struct arena *a, u32 page)
+{
+	if (page_meta(a, page)->closed)
+		slab_set_closed(a, page, false);
+}
+
+/* What was closed while full was closed with its chunk, and opens with it. */
+void slab_reopen(struct arena *a)
+{
+	while (a->slab[0])
+		slab_open(a, a->slab[0]);
+}
+
 /* After a restart: this slot is in use, whatever the page's line says. */
 void slab_adopt_slot(struct arena *a, u32 ref)
 {
@@ -216,7 +245,7 @@ void slab_adopt_slot(struct arena *a, u32 ref)
 	u32 index = slot_index(h, ref);
 
 	if (page_meta(a, page)->kind == SHELF_KIND_FREE) {
-		arena_adopt_page(a, page, SHELF_KIND_SLAB);
+		arena_adopt_page(a, page, SHELF_KIND_SLAB, 0);
 		memset(h->writer, 0, sizeof(h->writer));
 	}
 	h->writer[index / 64] |= 1ULL << index % 64;

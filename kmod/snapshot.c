@@ -98,7 +98,8 @@ static int draft_root(struct draft *d)
 	return 0;
 }
 
-static struct draft *draft_start(struct store *st, u32 items, struct report *report)
+static struct draft *draft_start(struct store *st, u32 items, bool trims,
+				 struct report *report)
 {
 	struct draft *d;
 	int ret;
@@ -109,6 +110,7 @@ static struct draft *draft_start(struct store *st, u32 items, struct report *rep
 	if (!d)
 		return ERR_PTR(-ENOMEM);
 	d->report = report;
+	d->trims = trims;
 	/*
 	 * P3. Pairs with the acquire fence in shelf_retry(): stores to reused
 	 * pages come after the oldest that announced the reuse, also if that
@@ -150,7 +152,7 @@ struct draft *draft_begin(struct store *st, const struct batch *b,
 	struct draft *d;
 
 	memset(report, 0, sizeof(*report));
-	d = draft_start(st, max(b->product_ops, b->catalog_ops), report);
+	d = draft_start(st, max(b->product_ops, b->catalog_ops), b->trims, report);
 	if (IS_ERR(d))
 		report_error(report, (int)PTR_ERR(d));
 	return d;
@@ -205,7 +207,7 @@ int draft_apply(struct draft *d, const struct batch *b)
 	}
 	d->root->generation = d->generation;
 	d->root->committed_ns = store_realtime();
-	d->report->ops = b->ops;
+	d->report->ops = b->trims ? 0 : b->ops;
 	d->report->pages = d->pages_written;
 	return 0;
 }
@@ -223,6 +225,8 @@ void draft_publish(struct draft *d)
 	st->generation = d->generation;
 	WRITE_ONCE(st->commits, st->commits + 1);
 	WRITE_ONCE(st->operations, st->operations + d->report->ops);
+	if (!d->trims)
+		st->content = d->generation;
 	WRITE_ONCE(st->draft_pages, 0);
 	d->new_pages = (struct page_list){ 0 };
 	WRITE_ONCE(st->pins->roots[d->generation % ROOTS_KEPT], d->root_page);
@@ -265,8 +269,7 @@ void draft_drop(struct draft *d)
 	u32 page;
 
 	slot_list_free(a, &d->new_slots);
-	for (page = d->retired->pages.head; page; page = page_meta(a, page)->next)
-		page_meta(a, page)->retired = false;
+	arena_keep_pages(a, &d->retired->pages);
 	while ((page = d->new_pages.head)) {
 		page_list_del(a, &d->new_pages, page);
 		if (page_meta(a, page)->kind == SHELF_KIND_SLAB)
@@ -299,7 +302,7 @@ int store_init(struct store *st)
 	struct report report = { 0 };
 	struct draft *d;
 
-	d = draft_start(st, 0, &report);
+	d = draft_start(st, 0, false, &report);
 	if (IS_ERR(d))
 		return (int)PTR_ERR(d);
 	d->root->generation = d->generation;

@@ -109,6 +109,7 @@ WORD_ATTR(operations, store.operations);
 WORD_ATTR(early_reuses, store.early_reuses);
 WORD_ATTR(revoked_pins, store.revocations);
 PAGES_ATTR(reclaimed_bytes, store.reclaimed_pages);
+WORD_ATTR(trims, trims_done);
 STAT_ATTR(refused_batches, STAT_REFUSED_BATCHES);
 STAT_ATTR(aborted_batches, STAT_ABORTED_BATCHES);
 STAT_ATTR(lookups, STAT_LOOKUPS);
@@ -183,6 +184,15 @@ static ssize_t bytes_show(struct device *dev, struct device_attribute *attr,
 	return sysfs_emit(buf, "%llu\n", bytes_held(dev_shelf(dev)));
 }
 static DEVICE_ATTR_RO(bytes);
+
+static ssize_t returned_bytes_show(struct device *dev, struct device_attribute *attr,
+				   char *buf)
+{
+	u64 chunks = READ_ONCE(dev_shelf(dev)->store.returned_chunks);
+
+	return sysfs_emit(buf, "%llu\n", chunks << SHELF_CHUNK_SHIFT);
+}
+static DEVICE_ATTR_RO(returned_bytes);
 
 static ssize_t bytes_live_show(struct device *dev, struct device_attribute *attr,
 			       char *buf)
@@ -297,6 +307,8 @@ static struct attribute *shelf_attrs[] = {
 	&refused_operations_attr.attr.attr,
 	&early_reuses_attr.attr.attr,
 	&reclaimed_bytes_attr.attr.attr,
+	&trims_attr.attr.attr,
+	&dev_attr_returned_bytes.attr,
 	&last_draft_ns_attr.attr.attr,
 	&last_publish_ns_attr.attr.attr,
 	&last_grace_ns_attr.attr.attr,

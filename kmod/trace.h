@@ -96,6 +96,32 @@ TRACE_EVENT(shelf_reclaim,
 		  __entry->slot_bytes, __entry->early)
 );
 
+/*
+ * One step of a trim. generation: that it made, 0 if there was nothing to move;
+ * pages: written by it; chunks: that the shelf has; error: negative errno or 0.
+ */
+TRACE_EVENT(shelf_trim,
+	TP_PROTO(const char *name, u64 generation, u64 pages, u32 chunks, int error),
+	TP_ARGS(name, generation, pages, chunks, error),
+	TP_STRUCT__entry(
+		__string(name, name)
+		__field(u64, generation)
+		__field(u64, pages)
+		__field(u32, chunks)
+		__field(int, error)
+	),
+	TP_fast_assign(
+		shelf_assign_str(name, name);
+		__entry->generation = generation;
+		__entry->pages = pages;
+		__entry->chunks = chunks;
+		__entry->error = error;
+	),
+	TP_printk("name=%s generation=%llu pages=%llu chunks=%u error=%d",
+		  __get_str(name), __entry->generation, __entry->pages,
+		  __entry->chunks, __entry->error)
+);
+
 /* A pin was taken; pin: its token, by which the others name it. */
 TRACE_EVENT(shelf_pin,
 	TP_PROTO(const char *name, u64 generation, u64 pin),

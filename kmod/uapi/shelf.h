@@ -29,6 +29,7 @@
  *                                            BATCH_RESULT with the same seq
  *   BATCH_ABORT   !COOKIE
  *   PINS          !NAME                   dump only: a PIN for each
+ *   TRIM          !NAME                   -> NEW, its TRIMS_ASKED a ticket
  *   events (multicast group "events"): CREATED, DESTROYED, COMMITTED
  */
 #ifndef _UAPI_SHELF_H
@@ -477,6 +478,7 @@ enum shelf_cmd {
 	SHELF_CMD_BATCH_COMMIT,
 	SHELF_CMD_BATCH_ABORT,
 	SHELF_CMD_PINS,
+	SHELF_CMD_TRIM,
 	/* from the kernel only */
 	SHELF_CMD_NEW,
 	SHELF_CMD_BATCH_RESULT,
@@ -533,6 +535,8 @@ enum shelf_attr {
 	SHELF_A_USER,			/* u32, user id of who opened the file */
 	SHELF_A_AGE_MS,			/* u64, of the pin */
 	SHELF_A_LEFT_MS,		/* u64, of its lease */
+	SHELF_A_TRIMS_ASKED,		/* u64 */
+	SHELF_A_TRIMS_DONE,		/* u64, of these */
 	__SHELF_A_MAX
 };
 

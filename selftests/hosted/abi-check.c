@@ -191,7 +191,7 @@ static struct constant constants[] = {
 	C(KIND_FREE), C(KIND_ROOT), C(KIND_NODE), C(KIND_PRODUCTS),
 	C(KIND_CATALOGS), C(KIND_SET), C(KIND_SLAB), C(KIND_DATA),
 	C(CMD_CREATE), C(CMD_DESTROY), C(CMD_GET), C(CMD_SET), C(CMD_BATCH_BEGIN),
-	C(CMD_BATCH_OPS), C(CMD_BATCH_COMMIT), C(CMD_BATCH_ABORT), C(CMD_PINS), C(CMD_PIN), C(CMD_NEW),
+	C(CMD_BATCH_OPS), C(CMD_BATCH_COMMIT), C(CMD_BATCH_ABORT), C(CMD_PINS), C(CMD_TRIM), C(CMD_PIN), C(CMD_NEW),
 	C(CMD_BATCH_RESULT), C(CMD_CREATED), C(CMD_DESTROYED), C(CMD_COMMITTED),
 	C(A_PAD), C(A_NAME), C(A_MAX_BYTES), C(A_BATCH_BYTES), C(A_QUARANTINE_MS),
 	C(A_HASH_SEED), C(A_COOKIE), C(A_OP), C(A_EXPECT), C(A_GENERATION),
@@ -199,7 +199,7 @@ static struct constant constants[] = {
 	C(A_ERROR), C(A_MESSAGE), C(A_OP_INDEX), C(A_OPS), C(A_ABSENT), C(A_PAGES),
 	C(A_DRAFT_NS), C(A_PUBLISH_NS), C(A_GRACE_NS), C(A_NO_WAIT), C(A_LEASE_MS),
 	C(A_LEASE_MAX_MS), C(A_PIN_BYTES), C(A_PID), C(A_COMM), C(A_USER), C(A_AGE_MS),
-	C(A_LEFT_MS),
+	C(A_LEFT_MS), C(A_TRIMS_ASKED), C(A_TRIMS_DONE),
 	C(OP_A_PAD), C(OP_A_KIND), C(OP_A_PRODUCT), C(OP_A_PRICE), C(OP_A_STOCK),
 	C(OP_A_FLAGS), C(OP_A_CURRENCY), C(OP_A_ATTRS), C(OP_A_CATALOG),
 	C(OP_A_MEMBERS),
@@ -209,7 +209,7 @@ static struct constant constants[] = {
 
 /* What has been added to the header must get into the tables, too. */
 _Static_assert(SHELF_CMD_MAX == SHELF_CMD_PIN, "commands");
-_Static_assert(SHELF_A_MAX == SHELF_A_LEFT_MS, "attributes");
+_Static_assert(SHELF_A_MAX == SHELF_A_TRIMS_DONE, "attributes");
 _Static_assert(SHELF_OP_A_MAX == SHELF_OP_A_MEMBERS, "attributes of operations");
 _Static_assert(SHELF_OP_MAX == SHELF_OP_CATALOG_DELETE, "kinds of operations");
 _Static_assert(SHELF_KIND_DATA == SHELF_KINDS - 1, "kinds of pages");

@@ -16,6 +16,7 @@
 /**
  * struct census - what has been found so far
  * @kind: of each page, SHELF_KIND_FREE until something names it
+ * @key: of each data page, its product
  * @slots: a bit for each unit of 16 bytes at which a slot begins
  * @top: the highest page in use
  */
@@ -25,6 +26,7 @@ struct census {
 	u32 pages;
 	u32 top;
 	u8 *kind;
+	u64 *key;
 	u64 *slots;
 	u64 products;
 	u64 catalogs;
@@ -100,9 +102,11 @@ static bool check_product(struct census *c, const struct shelf_product *p)
 		return true;
 	page = claim_slot(c, p->attrs_ref, SHELF_SLOT_KEY +
 			  (pages ? pages * 4 : p->attrs_len), p->id);
-	for (i = 0; page && i < pages; i++)
+	for (i = 0; page && i < pages; i++) {
 		if (!claim(c, page[i], SHELF_KIND_DATA))
 			return false;
+		c->key[page[i]] = (u64)p->id;
+	}
 	return page;
 }
 
@@ -334,8 +338,10 @@ static int adopt_pages(struct census *c, struct store *st)
 	u32 page;
 	int ret;
 
-	while (st->arena.chunks <= c->top / CHUNK_PAGES) {
-		ret = arena_grow(st);
+	for (page = 0; page <= c->top; page++) {
+		if (!c->kind[page] || st->arena.meta[page / CHUNK_PAGES])
+			continue;
+		ret = arena_add(st, page / CHUNK_PAGES);
 		if (ret)
 			return ret;
 	}
@@ -343,7 +349,7 @@ static int adopt_pages(struct census *c, struct store *st)
 		if (c->kind[page] == SHELF_KIND_SLAB)
 			adopt_slab(c, &st->arena, page);
 		else if (c->kind[page])
-			arena_adopt_page(&st->arena, page, c->kind[page]);
+			arena_adopt_page(&st->arena, page, c->kind[page], c->key[page]);
 	}
 	return 0;
 }
@@ -361,6 +367,7 @@ static int census_take(struct census *c, struct store *st)
 	st->root_page = root_page;
 	st->root = arena_page(&st->arena, root_page);
 	st->generation = c->generation;
+	st->content = c->generation;
 	st->pins->roots[c->generation % ROOTS_KEPT] = root_page;
 	return 0;
 }
@@ -381,10 +388,12 @@ int store_adopt(struct store *st)
 						     SHELF_ROOT_MASK));
 	/* Untouched parts of these large zeroed areas cost nothing. */
 	c.kind = kvzalloc(c.pages, GFP_KERNEL);
+	c.key = kvcalloc(c.pages, sizeof(u64), GFP_KERNEL);
 	c.slots = kvcalloc(c.pages, UNIT_WORDS * sizeof(u64), GFP_KERNEL);
-	if (c.kind && c.slots)
+	if (c.kind && c.key && c.slots)
 		ret = census_take(&c, st);
 	kvfree(c.kind);
+	kvfree(c.key);
 	kvfree(c.slots);
 	return ret;
 }

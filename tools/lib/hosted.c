@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * The hosted twin's glue: where chunks come from, the clock, and commits.
+ * The hosted twin's glue: files, where chunks come from, and the clock.
  *
  * A file is as long as its whole reservation from the start, so that a hole
  * reads as zeros, and sparse. Blocks for a chunk are reserved before a draft
@@ -88,6 +88,18 @@ void *arena_chunk_alloc(struct store *st, u32 index)
 	/* One call instead of 512 faults; where it is refused, those will do. */
 	madvise(h->base + offset, SHELF_CHUNK_BYTES, MADV_POPULATE_WRITE);
 	return h->base + offset;
+}
+
+/* What a file has for a hole is a hole. */
+bool arena_chunk_free(struct store *st, u32 index)
+{
+	struct hosted *h = hosted_of(st);
+	u64 offset = SHELF_MMAP_ARENA + ((u64)index << SHELF_CHUNK_SHIFT);
+
+	if (h->fd < 0)
+		return !madvise(h->base + offset, SHELF_CHUNK_BYTES, MADV_DONTNEED);
+	return !fallocate(h->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			  (off_t)offset, SHELF_CHUNK_BYTES);
 }
 
 static u64 reservation(u64 max_bytes)
@@ -314,17 +326,14 @@ static int file_check(int fd, u64 *arena_bytes)
  */
 static void forget_quarantine(struct hosted *h)
 {
-	struct shelf_control *c = h->store.control;
-	off_t used = (off_t)SHELF_MMAP_ARENA +
-		     ((off_t)h->store.arena.chunks << SHELF_CHUNK_SHIFT);
-	off_t end = (off_t)(SHELF_MMAP_ARENA + h->arena_bytes);
+	u32 chunks = (u32)(h->arena_bytes >> SHELF_CHUNK_SHIFT), i;
+	const struct arena *a = &h->store.arena;
 
-	WRITE_ONCE(c->oldest, h->store.generation);
+	WRITE_ONCE(h->store.control->oldest, h->store.generation);
 	smp_wmb();
-	if (used < end &&
-	    fallocate(h->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, used,
-		      end - used))
-		h->disk_error = errno;	/* no harm: pages are written whole */
+	for (i = 1; i < chunks; i++)
+		if (i >= a->max_chunks || !a->meta[i])
+			arena_chunk_free(&h->store, i);	/* no harm if it can't */
 }
 
 static int hosted_adopt(struct hosted *h)
@@ -387,58 +396,4 @@ int hosted_open_writer(const char *path, struct hosted **out)
 	else
 		*out = h;
 	return ret;
-}
-
-static int refuse_stale(const struct hosted *h, u64 expect, struct report *report)
-{
-	report->error = -ESTALE;
-	snprintf(report->message, sizeof(report->message),
-		 "generation %llu was expected, but %llu is the newest", expect,
-		 h->store.generation);
-	return -ESTALE;
-}
-
-/* The next snapshot, where no reader can reach it; or ERR_PTR, and no trace. */
-static struct draft *draft_make(struct hosted *h, const struct batch *b,
-				struct report *report)
-{
-	struct draft *d = draft_begin(&h->store, b, report);
-	int ret;
-
-	if (IS_ERR(d))
-		return d;
-	ret = draft_apply(d, b);
-	if (!ret)
-		return d;
-	draft_drop(d);	/* never visible, so no grace period */
-	return ERR_PTR(ret);
-}
-
-int hosted_commit(struct hosted *h, const struct batch *b, const u64 *expect,
-		  struct report *report)
-{
-	u64 start, published;
-	struct draft *d;
-
-	memset(report, 0, sizeof(*report));
-	if (expect && *expect != h->store.generation)
-		return refuse_stale(h, *expect, report);
-	store_reclaim(&h->store);
-	h->disk_error = 0;
-	start = store_clock();
-	d = draft_make(h, b, report);
-	published = store_clock();
-	if (IS_ERR(d)) {
-		if (h->disk_error && report->error == -ENOMEM)
-			snprintf(report->message, sizeof(report->message),
-				 "no room for more of the shelf in its file system: %s",
-				 strerror(h->disk_error));
-		return PTR_ERR(d);
-	}
-	draft_publish(d);	/* cannot fail, allocates nothing */
-	report->draft_ns = published - start;
-	report->publish_ns = store_clock() - published;
-	draft_retire(d);
-	store_reclaim(&h->store);
-	return 0;
 }

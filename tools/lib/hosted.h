@@ -44,6 +44,12 @@ int hosted_commit(struct hosted *h, const struct batch *b, const u64 *expect,
 		  struct report *report);
 
 /*
+ * Makes the shelf denser and gives back what is free then, after its quarantine,
+ * which it waits for. Tells how many commits moved how many pages. ENOMEM.
+ */
+int hosted_trim(struct hosted *h, u32 *commits, u64 *pages);
+
+/*
  * Finds what the newest snapshot uses, after a restart. @st is prepared, with
  * the arena's bytes behind its control page at SHELF_MMAP_ARENA, as they are in
  * a file. EINVAL: not what a writer leaves; then no snapshot has been touched.

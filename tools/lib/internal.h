@@ -41,4 +41,7 @@ void shelf_info_hosted(const struct shelf *s, const struct shelf_view *v,
 int shelf_fail(struct shelf_error *err, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* The same for what opening a hosted shelf as its writer was refused with. */
+int shelf_fail_writer(struct shelf_error *err, int ret);
+
 #endif /* LIBSHELF_INTERNAL_H */

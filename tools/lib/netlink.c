@@ -121,6 +121,8 @@ static void read_info(struct shelf_nl_info *info, struct nlattr **attrs)
 	info->lease_ms = attr_u32(attrs[SHELF_A_LEASE_MS]);
 	info->lease_max_ms = attr_u32(attrs[SHELF_A_LEASE_MAX_MS]);
 	info->pin_bytes = attr_u64(attrs[SHELF_A_PIN_BYTES]);
+	info->trims_asked = attr_u64(attrs[SHELF_A_TRIMS_ASKED]);
+	info->trims_done = attr_u64(attrs[SHELF_A_TRIMS_DONE]);
 }
 
 /* @arg: struct shelf_nl_info, or NULL */
@@ -197,15 +199,28 @@ int shelf_nl_set(struct shelf_nl *nl, const char *name,
 	return no_memory(err);
 }
 
-int shelf_nl_get(struct shelf_nl *nl, const char *name,
-		 struct shelf_nl_info *out, struct shelf_nl_error *err)
+/* A request that is answered with what there is to tell of a shelf. */
+static int ask_info(struct shelf_nl *nl, __u8 cmd, const char *name,
+		    struct shelf_nl_info *out, struct shelf_nl_error *err)
 {
 	struct nl_talk talk = {
 		.take = take_info, .arg = out, .wants_result = true,
 	};
-	struct nl_msg *msg = about(nl, SHELF_CMD_GET, name);
+	struct nl_msg *msg = about(nl, cmd, name);
 
 	return msg ? shelf_nl_talk(nl, msg, &talk, err) : no_memory(err);
+}
+
+int shelf_nl_get(struct shelf_nl *nl, const char *name,
+		 struct shelf_nl_info *out, struct shelf_nl_error *err)
+{
+	return ask_info(nl, SHELF_CMD_GET, name, out, err);
+}
+
+int shelf_nl_trim(struct shelf_nl *nl, const char *name,
+		  struct shelf_nl_info *out, struct shelf_nl_error *err)
+{
+	return ask_info(nl, SHELF_CMD_TRIM, name, out, err);
 }
 
 /* What a dump tells, gathered: entries of one size, which @read fills in. */

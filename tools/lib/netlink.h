@@ -49,6 +49,8 @@ struct shelf_nl_info {
 	__u32 lease_ms;
 	__u32 lease_max_ms;
 	__u64 pin_bytes;
+	__u64 trims_asked;
+	__u64 trims_done;
 };
 
 /* @out: or NULL. */
@@ -67,6 +69,9 @@ int shelf_nl_list(struct shelf_nl *nl,
 		  int (*each)(const struct shelf_nl_info *, void *), void *arg,
 		  struct shelf_nl_error *err);
 
+/* @out: with the ticket in trims_asked. */
+int shelf_nl_trim(struct shelf_nl *nl, const char *name,
+		  struct shelf_nl_info *out, struct shelf_nl_error *err);
 int shelf_nl_pins(struct shelf_nl *nl, const char *name,
 		  int (*each)(const struct shelf_pin_listing *, void *), void *arg,
 		  struct shelf_nl_error *err);

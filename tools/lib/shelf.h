@@ -425,6 +425,19 @@ int shelf_destroy(const char *name, struct shelf_error *err);
 int shelf_set(const char *name, const struct shelf_settings *settings,
 	      struct shelf_error *err);
 
+/*
+ * Makes the shelf as dense as it gets, by commits that change nothing else, and
+ * gives back what is free then: bytes of memory held before and after. What has
+ * moved leaves its old place when quarantine is over, for which this waits, at most
+ * ten seconds. A shelf that was emptied to a third is trimmed without being asked.
+ */
+struct shelf_trimmed {
+	__u64 before;
+	__u64 after;
+};
+
+int shelf_trim(const char *name, struct shelf_trimmed *trimmed, struct shelf_error *err);
+
 struct shelf_listing {
 	char name[SHELF_NAME_MAX + 1];
 	__u64 max_bytes;

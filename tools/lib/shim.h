@@ -24,6 +24,7 @@ typedef __u64 u64;
 typedef __s64 s64;
 
 #define U32_MAX			UINT32_MAX
+#define U64_MAX			UINT64_MAX
 
 #define __rcu
 #define __aligned(n)		__attribute__((aligned(n)))

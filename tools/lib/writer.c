@@ -43,7 +43,7 @@ static int fail_nl(struct shelf_error *err, int ret, const struct shelf_nl_error
 	return ret;
 }
 
-static int fail_open(struct shelf_error *err, int ret)
+int shelf_fail_writer(struct shelf_error *err, int ret)
 {
 	switch (ret) {
 	case -EBUSY:
@@ -66,7 +66,7 @@ static int writer_connect(struct shelf_writer *w, const char *name,
 
 	if (path) {
 		ret = hosted_open_writer(path, &w->hosted);
-		return ret ? fail_open(err, ret) : 0;
+		return ret ? shelf_fail_writer(err, ret) : 0;
 	}
 	if (strlen(name) > SHELF_NAME_MAX)
 		return shelf_fail(err, -EINVAL, "name is longer than %d bytes",

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * What the shelf's worker does between commits: it frees what leaves quarantine,
+ * ends leases, and trims. On the same ordered queue as commits, so none of it is
+ * ever in a commit's way for longer than one step of it takes.
+ */
+#include <linux/jiffies.h>
+#include <linux/sched/mm.h>
+#include <linux/shrinker.h>
+
+#include "compat.h"
+#include "shelf.h"
+#include "trace.h"
+
+/* A trim that finds no room tries again so often, as quarantine lets go. */
+#define TRIM_TRIES	8U
+/* Under pressure a shelf is trimmed once in so long. */
+#define SHRINK_NS	(1000 * NS_PER_MS)
+
+struct upkeep upkeep_begin(const struct shelf *s)
+{
+	const struct store *st = &s->store;
+
+	return (struct upkeep){
+		.pages = st->reclaimed_pages,
+		.slot_bytes = st->reclaimed_slot_bytes,
+		.early = st->early_reuses,
+		.revoked = st->revocations,
+	};
+}
+
+void upkeep_end(struct shelf *s, const struct upkeep *before)
+{
+	struct upkeep now = upkeep_begin(s);
+
+	lockdep_assert_held(&s->commit_lock);
+
+	if (memcmp(&now, before, sizeof(now)))
+		trace_shelf_reclaim(s->name, s->store.generation,
+				    now.pages - before->pages,
+				    now.slot_bytes - before->slot_bytes,
+				    now.early - before->early);
+	if (now.revoked != before->revoked)
+		wake_up_interruptible_all(&s->wait);
+}
+
+/* Much is free that was not when the last trim was over, and none is at work. */
+static bool trim_due(const struct shelf *s)
+{
+	const struct store *st = &s->store;
+
+	return atomic64_read(&s->trims_asked) == s->trims_done && trim_wanted(st) &&
+	       st->arena.free_pages > 2 * s->trimmed_free;
+}
+
+void shelf_reclaim(struct shelf *s)
+{
+	struct upkeep before;
+	u64 delay;
+	bool due;
+
+	mutex_lock(&s->commit_lock);
+	before = upkeep_begin(s);
+	delay = store_reclaim(&s->store);
+	upkeep_end(s, &before);
+	due = trim_due(s);
+	mutex_unlock(&s->commit_lock);
+	if (delay)
+		mod_delayed_work(s->wq, &s->reclaim,
+				 nsecs_to_jiffies(delay) + 1);
+	if (due)
+		shelf_trim_soon(s);
+}
+
+/* Frees what leaves quarantine when no commit comes along to do it. */
+void shelf_reclaim_work(struct work_struct *work)
+{
+	shelf_reclaim(container_of(to_delayed_work(work), struct shelf, reclaim));
+}
+
+void shelf_reclaim_soon(struct shelf *s)
+{
+	mod_delayed_work(s->wq, &s->reclaim, 1);
+}
+
+/*
+ * Trimming
+ * ========
+ */
+u64 shelf_trim_soon(struct shelf *s)
+{
+	u64 ticket = atomic64_inc_return(&s->trims_asked);
+
+	queue_delayed_work(s->wq, &s->trim, 0);
+	return ticket;
+}
+
+/* 1: something has moved, and more may; 0: nothing is left to move. */
+static int trim_locked(struct shelf *s, struct report *report)
+{
+	struct batch b;
+	u64 published;
+	int ret;
+
+	batch_init(&b, U64_MAX);
+	ret = trim_stage(&s->store, &b);
+	if (!ret && b.ops)
+		ret = shelf_commit_locked(s, &b, report, &published) ?: 1;
+	batch_free(&b);
+	return ret;
+}
+
+static int trim_step(struct shelf *s)
+{
+	struct mem_cgroup *old = set_active_memcg(s->memcg);
+	struct report report = {};
+	int ret = 0;
+
+	mutex_lock(&s->commit_lock);
+	if (!READ_ONCE(s->dead))
+		ret = trim_locked(s, &report);
+	mutex_unlock(&s->commit_lock);
+	set_active_memcg(old);
+	if (ret > 0)
+		shelf_announce(s, &report);
+	trace_shelf_trim(s->name, report.generation, report.pages,
+			 READ_ONCE(s->store.arena.chunks), min(ret, 0));
+	shelf_reclaim(s);
+	return ret;
+}
+
+static void trim_end(struct shelf *s, u64 asked)
+{
+	s->trim_tries = 0;
+	s->trim_steps = 0;
+	s->trimmed_free = s->store.arena.free_pages;
+	s->trimmed_ns = store_clock();
+	WRITE_ONCE(s->trims_done, asked);
+}
+
+/*
+ * One step, so that commits get their turn in between. Who asks for a trim while
+ * one is at work gets another.
+ */
+void shelf_trim_work(struct work_struct *work)
+{
+	struct shelf *s = container_of(to_delayed_work(work), struct shelf, trim);
+	u64 asked = atomic64_read(&s->trims_asked);
+	u64 delay = nsecs_to_jiffies(READ_ONCE(s->store.quarantine_ns)) + 1;
+	int ret = trim_step(s);
+
+	if (ret > 0 && s->trim_steps++ < TRIM_COMMITS_MAX)
+		queue_delayed_work(s->wq, &s->trim, 0);
+	else if (ret == -ENOSPC && s->trim_tries++ < TRIM_TRIES)
+		queue_delayed_work(s->wq, &s->trim, delay);
+	else
+		trim_end(s, asked);
+	if (s->trims_done == asked && asked != atomic64_read(&s->trims_asked))
+		queue_delayed_work(s->wq, &s->trim, 0);
+}
+
+/*
+ * The shrinker only queues: memory is short right now, and a trim needs some.
+ * registry_lock may be held by whoever is short of it.
+ */
+static unsigned long shrink_count(struct shrinker *shrinker, struct shrink_control *sc)
+{
+	unsigned long pages = 0;
+	struct shelf *s;
+	int minor;
+
+	if (!mutex_trylock(&registry_lock))
+		return 0;
+	idr_for_each_entry(&shelf_idr, s, minor)
+		pages += READ_ONCE(s->store.arena.free_pages);
+	mutex_unlock(&registry_lock);
+	return pages ?: SHRINK_EMPTY;
+}
+
+static void shrink_shelf(struct shelf *s)
+{
+	if (READ_ONCE(s->store.arena.free_pages) >= CHUNK_PAGES &&
+	    store_clock() - READ_ONCE(s->trimmed_ns) > SHRINK_NS &&
+	    atomic64_read(&s->trims_asked) == READ_ONCE(s->trims_done))
+		shelf_trim_soon(s);
+}
+
+static unsigned long shrink_scan(struct shrinker *shrinker, struct shrink_control *sc)
+{
+	struct shelf *s;
+	int minor;
+
+	if (!mutex_trylock(&registry_lock))
+		return SHRINK_STOP;
+	idr_for_each_entry(&shelf_idr, s, minor)
+		shrink_shelf(s);
+	mutex_unlock(&registry_lock);
+	return SHRINK_STOP;
+}
+
+static struct shrinker *shrinker;
+
+int upkeep_init(void)
+{
+	shrinker = compat_shrinker_alloc("shelf");
+	if (!shrinker)
+		return -ENOMEM;
+	shrinker->count_objects = shrink_count;
+	shrinker->scan_objects = shrink_scan;
+	return compat_shrinker_register(shrinker);
+}
+
+/* Returns when neither function is running. */
+void upkeep_exit(void)
+{
+	compat_shrinker_free(shrinker);
+}

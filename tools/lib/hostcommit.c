@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Commits of the hosted twin: what the module's worker does, without anybody to
+ * wait for.
+ */
+#include <time.h>
+
+#include "hosted.h"
+
+#define NS	1000000000ULL
+
+static int refuse_stale(const struct hosted *h, u64 expect, struct report *report)
+{
+	report->error = -ESTALE;
+	snprintf(report->message, sizeof(report->message),
+		 "generation %llu was expected, but %llu is the newest", expect,
+		 h->store.generation);
+	return -ESTALE;
+}
+
+/* The next snapshot, where no reader can reach it; or ERR_PTR, and no trace. */
+static struct draft *draft_make(struct hosted *h, const struct batch *b,
+				struct report *report)
+{
+	struct draft *d = draft_begin(&h->store, b, report);
+	int ret;
+
+	if (IS_ERR(d))
+		return d;
+	ret = draft_apply(d, b);
+	if (!ret)
+		return d;
+	draft_drop(d);	/* never visible, so no grace period */
+	return ERR_PTR(ret);
+}
+
+/* Sleeps until some of quarantine is over, and frees it. False: it is empty. */
+static bool wait_quarantine(struct hosted *h)
+{
+	u64 wait = store_reclaim(&h->store);
+	const struct timespec nap = {
+		(time_t)(wait / NS), (long)(wait % NS)
+	};
+
+	if (!h->store.first)
+		return false;
+	nanosleep(&nap, NULL);
+	store_reclaim(&h->store);
+	return true;
+}
+
+static int commit(struct hosted *h, const struct batch *b, struct report *report)
+{
+	u64 start, published;
+	struct draft *d;
+
+	store_reclaim(&h->store);
+	h->disk_error = 0;
+	start = store_clock();
+	d = draft_make(h, b, report);
+	published = store_clock();
+	if (IS_ERR(d)) {
+		if (h->disk_error && report->error == -ENOMEM)
+			snprintf(report->message, sizeof(report->message),
+				 "no room for more of the shelf in its file system: %s",
+				 strerror(h->disk_error));
+		return PTR_ERR(d);
+	}
+	draft_publish(d);	/* cannot fail, allocates nothing */
+	report->draft_ns = published - start;
+	report->publish_ns = store_clock() - published;
+	draft_retire(d);
+	store_reclaim(&h->store);
+	return 0;
+}
+
+int hosted_commit(struct hosted *h, const struct batch *b, const u64 *expect,
+		  struct report *report)
+{
+	memset(report, 0, sizeof(*report));
+	if (expect && (*expect < h->store.content || *expect > h->store.generation))
+		return refuse_stale(h, *expect, report);
+	return commit(h, b, report);
+}
+
+/*
+ * Stages and commits what is to move next: 1, or 0 at the end. ENOSPC: there is no
+ * room for it until something leaves quarantine.
+ */
+static int trim_step(struct hosted *h, u64 *pages)
+{
+	struct report report;
+	struct batch b;
+	int ret;
+
+	batch_init(&b, U64_MAX);
+	ret = trim_stage(&h->store, &b);
+	if (!ret && b.ops)
+		ret = commit(h, &b, &report) ?: 1;
+	if (ret > 0)
+		*pages += report.pages;
+	batch_free(&b);
+	return ret;
+}
+
+int hosted_trim(struct hosted *h, u32 *commits, u64 *pages)
+{
+	int ret = 1;
+
+	*pages = 0;
+	for (*commits = 0; ret > 0 && *commits < TRIM_COMMITS_MAX; *commits += ret > 0) {
+		ret = trim_step(h, pages);
+		if (ret == -ENOSPC && wait_quarantine(h))
+			ret = 1;
+	}
+	while (wait_quarantine(h))
+		;
+	return ret == -ENOSPC || ret > 0 ? 0 : ret;
+}
