@@ -134,7 +134,7 @@ $(O)/bench/commit: tools/bench/commit.c tools FORCE
 bench-peers:
 	@$(MAKE) -s -C tools/bench/peers O=$(CURDIR)/$(O)/bench
 
-BENCH := $(addprefix $(O)/bench/,reads disturb costs)
+BENCH := $(addprefix $(O)/bench/,reads disturb costs hold)
 $(BENCH): $(O)/bench/%: tools/bench/%.c tools/bench/shelf-map.c tools/bench/sets.c tools/bench/machine.c \
 		$(wildcard tools/bench/*.h) tools bench-peers FORCE
 	@$(CC) $(BENCH_FLAGS) -o $@ $(filter %.c,$^) $(O)/bench/peers.a \

@@ -139,11 +139,8 @@ static int slot_find(struct store *st, u32 user, u32 *slot)
 
 	if (pins->taken == SHELF_PINS)
 		return -ENOSPC;
-	for (i = 0; pins->taken >= SHELF_PINS_PER_USER && i < SHELF_PINS; i++) {
-		const struct pin *p = store_slot_pin(st, i);
-
-		of_user += p && p->user == user;
-	}
+	for (i = 0; pins->taken >= SHELF_PINS_PER_USER && i < SHELF_PINS; i++)
+		of_user += pins->user[i] == user && store_slot_pin(st, i);
 	if (of_user >= SHELF_PINS_PER_USER)
 		return -EDQUOT;
 	while (store_slot_pin(st, pins->hint % SHELF_PINS))
@@ -179,6 +176,7 @@ static int pin_locked(struct store *st, struct pin *p, u64 generation, u64 lease
 	p->token = ++pins->tokens * SHELF_PINS + slot;
 	p->taken_ns = store_clock();
 	p->until_ns = p->taken_ns + min(lease_ns, READ_ONCE(st->lease_max_ns));
+	pins->user[slot] = p->user;
 	rcu_assign_pointer(pins->slot[slot], p);
 	WRITE_ONCE(pins->page->token[slot], p->token);
 	WRITE_ONCE(pins->taken, pins->taken + 1);

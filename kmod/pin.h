@@ -65,6 +65,7 @@ struct pinned {
  * struct pins - all pins of a store
  * @page: the tokens, mapped by readers
  * @slot: by token; kernel readers come here under RCU
+ * @user: of the pin in each slot, beside each other so that counting is quick
  * @of, @generation: the pinned generations, ascending
  * @fresh: work space of retain()
  * @roots: root pages of the last generations, by their low bits
@@ -72,6 +73,7 @@ struct pinned {
 struct pins {
 	struct shelf_pins *page;
 	struct pin __rcu *slot[SHELF_PINS];
+	u32 user[SHELF_PINS];
 	struct pinned *of[PINNED_MAX];
 	u64 generation[PINNED_MAX];
 	u64 fresh[PINNED_MAX];

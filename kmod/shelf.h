@@ -144,11 +144,12 @@ struct shelf {
 	struct delayed_work reclaim;
 	struct delayed_work trim;
 	atomic64_t trims_asked;
-	u64 trims_done;			/* of these; the worker's, as the next four */
+	u64 trims_done;			/* of these; the worker's, as the next five */
 	u64 trimmed_free;
 	u64 trimmed_ns;
 	u32 trim_steps;
 	u32 trim_tries;
+	bool trim_moved;		/* anything, in this pass */
 	struct work_struct release;
 	wait_queue_head_t wait;
 	struct shelf_stats __percpu *stats;

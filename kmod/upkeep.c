@@ -133,9 +133,25 @@ static void trim_end(struct shelf *s, u64 asked)
 {
 	s->trim_tries = 0;
 	s->trim_steps = 0;
+	s->trim_moved = false;
 	s->trimmed_free = s->store.arena.free_pages;
 	s->trimmed_ns = store_clock();
 	WRITE_ONCE(s->trims_done, asked);
+}
+
+/*
+ * Whether another pass is due when quarantine is over: slabs that were left by all
+ * that was live in them are gone then, and fewer chunks will do. Or there was no
+ * room to move to, which there may be then.
+ */
+static bool trim_again(struct shelf *s, int ret)
+{
+	bool moved = s->trim_moved;
+
+	s->trim_moved = false;
+	if (ret && ret != -ENOSPC)
+		return false;
+	return moved || (ret == -ENOSPC && s->trim_tries++ < TRIM_TRIES);
 }
 
 /*
@@ -145,13 +161,14 @@ static void trim_end(struct shelf *s, u64 asked)
 void shelf_trim_work(struct work_struct *work)
 {
 	struct shelf *s = container_of(to_delayed_work(work), struct shelf, trim);
+	u64 delay = nsecs_to_jiffies(READ_ONCE(s->store.quarantine_ns)) + 2;
 	u64 asked = atomic64_read(&s->trims_asked);
-	u64 delay = nsecs_to_jiffies(READ_ONCE(s->store.quarantine_ns)) + 1;
 	int ret = trim_step(s);
 
+	s->trim_moved |= ret > 0;
 	if (ret > 0 && s->trim_steps++ < TRIM_COMMITS_MAX)
 		queue_delayed_work(s->wq, &s->trim, 0);
-	else if (ret == -ENOSPC && s->trim_tries++ < TRIM_TRIES)
+	else if (trim_again(s, min(ret, 0)))
 		queue_delayed_work(s->wq, &s->trim, delay);
 	else
 		trim_end(s, asked);

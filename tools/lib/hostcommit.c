@@ -103,17 +103,36 @@ static int trim_step(struct hosted *h, u64 *pages)
 	return ret;
 }
 
-int hosted_trim(struct hosted *h, u32 *commits, u64 *pages)
+/* Steps until nothing is left to move. */
+static int trim_pass(struct hosted *h, u32 *commits, u64 *pages)
 {
 	int ret = 1;
 
-	*pages = 0;
-	for (*commits = 0; ret > 0 && *commits < TRIM_COMMITS_MAX; *commits += ret > 0) {
+	while (ret > 0 && *commits < TRIM_COMMITS_MAX) {
 		ret = trim_step(h, pages);
+		*commits += ret > 0;
 		if (ret == -ENOSPC && wait_quarantine(h))
 			ret = 1;
 	}
-	while (wait_quarantine(h))
-		;
 	return ret == -ENOSPC || ret > 0 ? 0 : ret;
+}
+
+/*
+ * When quarantine is over, slabs are gone that were left by all that was live in
+ * them, and fewer chunks will do: so another pass, until one moves nothing.
+ */
+int hosted_trim(struct hosted *h, u32 *commits, u64 *pages)
+{
+	u32 before;
+	int ret;
+
+	*commits = 0;
+	*pages = 0;
+	do {
+		before = *commits;
+		ret = trim_pass(h, commits, pages);
+		while (wait_quarantine(h))
+			;
+	} while (!ret && *commits != before);
+	return ret;
 }

@@ -9,7 +9,7 @@
 
 #include <errno.h>
 #include <linux/types.h>
-#include <pthread.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -67,10 +67,27 @@ typedef __s64 s64;
 #define prefetch(p)		__builtin_prefetch(p)
 #define cond_resched()		do { } while (0)
 
-typedef pthread_mutex_t spinlock_t;
-#define spin_lock_init(l)	pthread_mutex_init((l), NULL)
-#define spin_lock(l)		pthread_mutex_lock(l)
-#define spin_unlock(l)		pthread_mutex_unlock(l)
+/* Fair, as the kernel's: who takes it all the time starves nobody. */
+typedef struct {
+	u32 next;
+	u32 owner;
+} spinlock_t;
+
+#define spin_lock_init(l)	((l)->next = (l)->owner = 0)
+
+static inline void spin_lock(spinlock_t *l)
+{
+	u32 mine = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED), spins = 0;
+
+	while (__atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) != mine)
+		if (++spins % 64 == 0)
+			sched_yield();
+}
+
+static inline void spin_unlock(spinlock_t *l)
+{
+	__atomic_store_n(&l->owner, l->owner + 1, __ATOMIC_RELEASE);
+}
 
 /*
  * No reader here is RCU's, so a grace period is over as soon as it begins. Tests

@@ -28,25 +28,19 @@ static __u64 now_ms(void)
 	return (__u64)t.tv_sec * 1000 + (__u64)t.tv_nsec / 1000000;
 }
 
-/* Until @ticket is done, and what has moved then has left quarantine. */
+/* Until @ticket is done; with a long quarantine that may be too long to wait for. */
 static int wait_trim(struct shelf_nl *nl, const char *name, __u64 ticket,
 		     struct shelf_nl_info *info, struct shelf_nl_error *err)
 {
-	__u64 done_ms = 0, wait_ms;
-	int ret;
+	__u64 begin = now_ms();
+	int ret = shelf_nl_get(nl, name, info, err);
 
-	for (;;) {
-		ret = shelf_nl_get(nl, name, info, err);
-		if (ret)
-			return ret;
-		if (info->trims_done >= ticket && !done_ms)
-			done_ms = now_ms();
-		wait_ms = info->quarantine_ms < WAIT_MS_MAX ? info->quarantine_ms :
-							       WAIT_MS_MAX;
-		if (done_ms && now_ms() - done_ms > wait_ms + 100)
-			return 0;
+	while (!ret && info->trims_done < ticket &&
+	       (info->quarantine_ms < WAIT_MS_MAX / 5 || now_ms() - begin < WAIT_MS_MAX)) {
 		nap();
+		ret = shelf_nl_get(nl, name, info, err);
 	}
+	return ret;
 }
 
 static int trim_kernel(const char *name, struct shelf_trimmed *t, struct shelf_nl *nl,

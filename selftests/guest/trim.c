@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * P2, P3, P8: deletes give memory back, while readers have it mapped: what is
+ * left reads as it did, a chunk that has gone reads as zeros, one that comes back
+ * is never hidden behind them, and none of its pages has a second owner.
+ *
+ * Seen to fail with: unmap_mapping_range() left out of arena_chunk_free() (pages
+ * that are somebody else's by then are readable); hole_touched cleared in
+ * arena_chunk_alloc() without a zap; chunk_return() of chunks that aren't empty.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/common.h"
+#include "kselftest_harness.h"
+
+#define SMALL_CHUNKS	"/sys/module/shelf/parameters/small_chunks"
+#define CHUNKS		48U
+#define ARENA_BYTES	(64 * CHUNK)
+#define COUNT		100000U
+#define KEEP		100U
+#define ATTRS		300U
+#define SALT		5U
+
+FIXTURE(trim)
+{
+	struct kit k;
+	void *control;
+	__u8 *arena;
+	struct shelf reader;
+	long long peak;
+};
+
+FIXTURE_VARIANT(trim)
+{
+	const char *small;
+};
+
+FIXTURE_VARIANT_ADD(trim, huge)
+{
+	.small = "N",
+};
+
+FIXTURE_VARIANT_ADD(trim, small)
+{
+	.small = "Y",
+};
+
+FIXTURE_SETUP(trim)
+{
+	const struct shelf_settings quick = { .quarantine_ms = 50 };
+
+	ASSERT_EQ(0, write_file(SMALL_CHUNKS, variant->small));
+	ASSERT_EQ(0, kit_make(&self->k, "trim", CHUNKS));
+	ASSERT_EQ(0, shelf_set(self->k.name, &quick, NULL));
+	ASSERT_EQ(0, put_products(&self->k, 0, COUNT, ATTRS, SALT));
+	self->control = map_control(self->k.fd);
+	self->arena = map_arena(self->k.fd, ARENA_BYTES);
+	ASSERT_NE(MAP_FAILED, self->control);
+	ASSERT_NE(MAP_FAILED, self->arena);
+	self->reader = mapped_reader(self->control, self->arena);
+	touch(self->arena, ARENA_BYTES);
+	self->peak = sysfs_value(self->k.name, "bytes");
+	ASSERT_LT(20 * CHUNK, self->peak);
+}
+
+FIXTURE_TEARDOWN(trim)
+{
+	kit_drop(&self->k);
+	EXPECT_EQ(0, write_file(SMALL_CHUNKS, "N"));
+}
+
+/* Single pages stay while a file is open. */
+static bool is_small(const char *small)
+{
+	return small[0] == 'Y';
+}
+
+/* All but each KEEP-th. */
+static int thin_out(const struct kit *k)
+{
+	struct shelf_batch *b;
+	unsigned int i;
+	int ret = shelf_batch_begin(k->w, &b, NULL);
+
+	if (ret)
+		return ret;
+	for (i = 0; i < COUNT && !ret; i++)
+		if (i % KEEP)
+			ret = shelf_batch_delete(b, i, NULL);
+	if (!ret)
+		return shelf_batch_commit(b, NULL, NULL, NULL);
+	shelf_batch_abort(b);
+	return ret;
+}
+
+static unsigned int wrong_of_kept(const struct shelf *s)
+{
+	unsigned int i, wrong = 0;
+	struct shelf_product p;
+
+	for (i = 0; i < COUNT; i += KEEP)
+		wrong += count_wrong(s, i, 1, ATTRS, SALT);
+	for (i = 1; i < COUNT; i += 7 * KEEP)
+		wrong += shelf_get(s, i, &p) != 0;
+	return wrong;
+}
+
+static long long limit(long long peak)
+{
+	return peak * 3 / 100 + 8 * (1LL << 20);
+}
+
+/* Waits for what goes by itself. */
+static long long bytes_below(const char *name, long long wanted)
+{
+	unsigned int tries;
+	long long bytes;
+
+	for (tries = 0; tries < 200; tries++) {
+		bytes = sysfs_value(name, "bytes");
+		if (bytes <= wanted)
+			break;
+		sleep_ms(50);
+	}
+	return bytes;
+}
+
+TEST_F_TIMEOUT(trim, gives_back, 180)
+{
+	struct shelf_trimmed t;
+	__u64 before;
+	int ret;
+
+	/* Faster than it would do by itself. */
+	ASSERT_EQ(0, thin_out(&self->k));
+	before = shelf_generation(&self->reader);
+	ret = shelf_trim(self->k.name, &t, NULL);
+	EXPECT_EQ(0, ret);
+	EXPECT_EQ(0, wrong_of_kept(&self->reader));
+	if (is_small(variant->small)) {
+		EXPECT_LE(self->peak, sysfs_value(self->k.name, "bytes"));
+		munmap(self->control, PAGE);
+		munmap(self->arena, ARENA_BYTES);
+		close(self->k.fd);
+		EXPECT_EQ(0, shelf_trim(self->k.name, &t, NULL));
+		EXPECT_GE(limit(self->peak), (long long)t.after);
+		self->k.fd = kit_open(&self->k);
+		self->control = map_control(self->k.fd);
+		self->arena = map_arena(self->k.fd, ARENA_BYTES);
+		self->reader = mapped_reader(self->control, self->arena);
+		EXPECT_EQ(0, wrong_of_kept(&self->reader));
+		return;
+	}
+	EXPECT_GE(limit(self->peak), (long long)t.after);
+	EXPECT_LE(self->peak - (long long)t.after,
+		  sysfs_value(self->k.name, "returned_bytes"));
+	EXPECT_LT(before, shelf_generation(&self->reader));
+	TH_LOG("held %lld, after a trim %llu", self->peak, t.after);
+	/* Who expects what only trims came after is right. */
+	EXPECT_EQ(0, put_products(&self->k, 1, 1, ATTRS, SALT));
+}
+
+TEST_F_TIMEOUT(trim, expects_what_it_knows, 180)
+{
+	struct shelf_batch *b;
+	struct shelf_trimmed t;
+	__u64 known;
+
+	ASSERT_EQ(0, thin_out(&self->k));
+	known = shelf_generation(&self->reader);
+	ASSERT_EQ(0, shelf_trim(self->k.name, &t, NULL));
+	ASSERT_EQ(0, shelf_batch_begin(self->k.w, &b, NULL));
+	ASSERT_EQ(0, shelf_batch_delete(b, 0, NULL));
+	EXPECT_EQ(0, shelf_batch_commit(b, &known, NULL, NULL));
+	ASSERT_EQ(0, shelf_batch_begin(self->k.w, &b, NULL));
+	ASSERT_EQ(0, shelf_batch_delete(b, KEEP, NULL));
+	EXPECT_EQ(-ESTALE, shelf_batch_commit(b, &known, NULL, NULL));
+}
+
+/* Nobody asks: two thirds and more are free. */
+TEST_F_TIMEOUT(trim, by_itself, 180)
+{
+	if (is_small(variant->small))
+		SKIP(return, "single pages stay while a file is open");
+	ASSERT_EQ(0, thin_out(&self->k));
+	EXPECT_GE(limit(self->peak), bytes_below(self->k.name, limit(self->peak)));
+	EXPECT_LE(1, sysfs_value(self->k.name, "trims"));
+	EXPECT_EQ(0, wrong_of_kept(&self->reader));
+}
+
+/* Half is free, which is nobody's business until the host is short of memory. */
+TEST_F_TIMEOUT(trim, when_the_host_asks, 180)
+{
+	struct shelf_batch *b;
+	unsigned int i, tries;
+
+	if (is_small(variant->small))
+		SKIP(return, "single pages stay while a file is open");
+	ASSERT_EQ(0, shelf_batch_begin(self->k.w, &b, NULL));
+	for (i = 0; i < COUNT / 2; i++)
+		ASSERT_EQ(0, shelf_batch_delete(b, i, NULL));
+	ASSERT_EQ(0, shelf_batch_commit(b, NULL, NULL, NULL));
+	sleep_ms(1500);
+	EXPECT_EQ(0, sysfs_value(self->k.name, "trims"));
+	for (tries = 0; tries < 20 && !sysfs_value(self->k.name, "trims"); tries++) {
+		ASSERT_EQ(0, write_file("/proc/sys/vm/drop_caches", "2"));
+		sleep_ms(200);
+	}
+	EXPECT_LE(1, sysfs_value(self->k.name, "trims"));
+	EXPECT_GE(self->peak * 3 / 4, bytes_below(self->k.name, self->peak * 3 / 4));
+	EXPECT_EQ(0, count_wrong(&self->reader, COUNT / 2, COUNT / 2, ATTRS, SALT));
+}
+
+/* Chunks that went and come back, in mappings that have seen both. */
+TEST_F_TIMEOUT(trim, comes_and_goes, 300)
+{
+	struct shelf_trimmed t;
+	unsigned int round;
+	long long held;
+
+	for (round = 0; round < 4; round++) {
+		ASSERT_EQ(0, thin_out(&self->k));
+		ASSERT_EQ(0, shelf_trim(self->k.name, &t, NULL));
+		held = sysfs_value(self->k.name, "bytes");
+		EXPECT_EQ(0, wrong_of_kept(&self->reader));
+		EXPECT_TRUE(survives_reading(self->arena, ARENA_BYTES));
+		/* The lowest chunks are kept, so what is above them went. */
+		EXPECT_TRUE(all_zero(self->arena + 56 * CHUNK, 8 * CHUNK));
+		touch(self->arena, ARENA_BYTES);
+		ASSERT_EQ(0, put_products(&self->k, 0, COUNT, ATTRS, SALT));
+		EXPECT_EQ(0, count_wrong(&self->reader, 0, COUNT, ATTRS, SALT));
+		EXPECT_LE(held, sysfs_value(self->k.name, "bytes"));
+	}
+}
+
+struct busy {
+	struct shelf *s;
+	__u8 *arena;
+	int *stop;
+};
+
+/* Reads what is always there, and every page of the arena, all the time. */
+static int read_on(void *arg)
+{
+	struct busy *b = arg;
+	unsigned int wrong = 0;
+
+	while (!__atomic_load_n(b->stop, __ATOMIC_ACQUIRE)) {
+		wrong += count_wrong(b->s, 0, 1, ATTRS, SALT);
+		wrong += count_wrong(b->s, 50 * KEEP, 1, ATTRS, SALT);
+		touch(b->arena, ARENA_BYTES);
+	}
+	return wrong != 0;
+}
+
+/* Hands pages of the arena to a pipe, which would hold them if it got any. */
+static int splice_on(void *arg)
+{
+	struct busy *b = arg;
+	unsigned int got = 0, at = 0;
+	int fd[2];
+
+	if (pipe(fd))
+		return 2;
+	while (!__atomic_load_n(b->stop, __ATOMIC_ACQUIRE)) {
+		struct iovec v = { b->arena + at * PAGE, PAGE };
+
+		touch(v.iov_base, PAGE);
+		got += vmsplice(fd[1], &v, 1, SPLICE_F_NONBLOCK) > 0;
+		at = (at + 17) % (ARENA_BYTES / PAGE);
+	}
+	return got != 0;
+}
+
+/* Pages that went back are at once wanted by others; these show their own. */
+static int fill_on(void *arg)
+{
+	struct busy *b = arg;
+	const size_t bytes = 64 << 20;
+
+	while (!__atomic_load_n(b->stop, __ATOMIC_ACQUIRE)) {
+		__u8 *own = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (own == MAP_FAILED)
+			return 2;
+		memset(own, 0xe7, bytes);
+		munmap(own, bytes);
+	}
+	return 0;
+}
+
+static pid_t start(int (*call)(void *arg), void *arg)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(call(arg));
+	return pid;
+}
+
+/* No byte of who has the pages now is ever seen where the shelf had them. */
+static bool shows(const __u8 *arena, __u8 foreign)
+{
+	size_t at, run;
+
+	for (at = 0; at < ARENA_BYTES; at += PAGE) {
+		for (run = 0; run < 64 && arena[at + 1024 + run] == foreign; run++)
+			;
+		if (run == 64)
+			return true;
+	}
+	return false;
+}
+
+TEST_F_TIMEOUT(trim, under_readers, 300)
+{
+	int (*const calls[])(void *) = { read_on, splice_on, fill_on };
+	int *stop = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct busy b = { &self->reader, self->arena, stop };
+	struct shelf_trimmed t;
+	unsigned int i, round;
+	pid_t pid[3];
+	int status;
+
+	ASSERT_NE(MAP_FAILED, stop);
+	for (i = 0; i < ARRAY_SIZE(calls); i++)
+		pid[i] = start(calls[i], &b);
+	for (round = 0; round < 3; round++) {
+		EXPECT_EQ(0, thin_out(&self->k));
+		EXPECT_EQ(0, shelf_trim(self->k.name, &t, NULL));
+		EXPECT_FALSE(shows(self->arena, 0xe7));
+		EXPECT_EQ(0, wrong_of_kept(&self->reader));
+		EXPECT_EQ(0, put_products(&self->k, 0, COUNT, ATTRS, SALT));
+	}
+	*stop = 1;
+	for (i = 0; i < ARRAY_SIZE(calls); i++) {
+		EXPECT_EQ(pid[i], waitpid(pid[i], &status, 0));
+		EXPECT_EQ(0, status);
+	}
+}
+
+TEST_HARNESS_MAIN
