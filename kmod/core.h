@@ -71,7 +71,7 @@ struct store {
 	u64 reclaimed_slot_bytes;
 	u64 returned_chunks;
 
-	spinlock_t reclaim_lock;
+	spinlock_t reclaim_lock;	/* pins against the writer, and oldest */
 	struct pins *pins;
 	u64 lease_ns;
 	u64 lease_max_ns;

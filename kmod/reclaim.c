@@ -10,9 +10,10 @@
  *
  * P3  retired_free() is the only way out of quarantine. It raises oldest first.
  * P4  What is short of memory takes, in this order: what has served its time;
- *     what was about to be given back; beyond the budget, what was retired longest; a new chunk; what was retired
- *     longest, be it before its time; what the pins that hold most hold. Only
- *     what a grace period still covers is waited for. No reader makes a commit fail.
+ *     what was about to be given back; beyond the budget, what was retired
+ *     longest; a new chunk; what was retired longest, be it before its time; what
+ *     the pins that hold most hold. Only what a grace period still covers is waited
+ *     for. No reader makes a commit fail.
  */
 #include "core.h"
 

@@ -108,7 +108,6 @@ static void test_leaves_merge(void **state)
 		store_reclaim(&h->store);
 		large = used_pages(h);
 		model_account(h);
-		print_message("# keep one of %u: %llu pages, built so: %llu\n", keep[i], large, small);
 		assert_true(large <= small * 8 / 5 + 8);
 		for (id = 0; id < 60000; id++)
 			assert_int_equal(!!product(h, id), !(id % keep[i]));

@@ -429,7 +429,8 @@ int shelf_set(const char *name, const struct shelf_settings *settings,
  * Makes the shelf as dense as it gets, by commits that change nothing else, and
  * gives back what is free then: bytes of memory held before and after. It goes in
  * passes, each of which waits for quarantine; if that is longer than two seconds,
- * this returns after ten, and the kernel goes on. A shelf that was emptied to a third is trimmed without being asked.
+ * this returns after ten, and the kernel goes on. A shelf that was emptied to a
+ * third is trimmed without being asked.
  */
 struct shelf_trimmed {
 	__u64 before;
