@@ -32,6 +32,8 @@
 #define COMMIT_PAIRS	301U
 #define LOAD_PAIRS	21U
 #define WARM_COMMITS	20U
+#define STREAM		10000U
+#define STREAM_WAITING	500U
 #define PAIRS_MAX	2001U
 
 static const char *const names[2] = { "bench", "hosted:/dev/shm/bench.shelf" };
@@ -238,6 +240,40 @@ static void compare(struct side *sides, const char *title, const char *name,
 	bench_figure(name, bench_median(ratio, pairs), "ratio");
 }
 
+/* Commits of one product a second, waiting for the grace period or not. */
+static double stream_rate(struct side *side, unsigned int n, bool no_wait)
+{
+	uint64_t started = bench_now(), i;
+	struct shelf_error err;
+
+	for (i = 0; i < n; i++) {
+		const struct shelf_change c = {
+			.id = ids[i], .fields = SHELF_PRICE, .price = (int64_t)i,
+		};
+		struct shelf_batch *b = begin(side);
+
+		if (shelf_batch_patch(b, &c, &err))
+			bench_die("patch", err.message);
+		if (no_wait)
+			shelf_batch_no_wait(b);
+		if (shelf_batch_commit(b, NULL, NULL, &err))
+			bench_die("commit", err.message);
+	}
+	return n * 1e9 / (double)(bench_now() - started);
+}
+
+static void stream(struct side *module)
+{
+	double waiting = stream_rate(module, STREAM_WAITING, false);
+	double not = stream_rate(module, STREAM, true);
+
+	printf("commits of one product: %.0f a second, not waiting for grace periods %.0f\n",
+	       waiting, not);
+	bench_figure("uml.stream.waiting", waiting, "1/s");
+	bench_figure("uml.stream.no_wait", not, "1/s");
+	bench_figure("uml.stream.ratio", not / waiting, "ratio");
+}
+
 static void make_ids(void)
 {
 	uint64_t i, j;
@@ -288,6 +324,7 @@ int main(int argc, char **argv)
 		COMMIT_PAIRS);
 	compare(sides, "draft of a load of 100,000 products, for one", "uml.load_ratio",
 		reload, LOAD_PAIRS);
+	stream(&sides[0]);
 
 	for (i = 0; i < 2; i++) {
 		shelf_close(sides[i].s);
