@@ -104,11 +104,13 @@ struct page_list {
 
 /*
  * @retired: pages that are neither part of the newest snapshot nor free
+ * @pinned: of these, those that a pin keeps
  * @closed: it is being emptied, and none of its pages are handed out
  */
 struct chunk_meta {
 	struct page_list free;
 	u32 retired;
+	u32 pinned;
 	bool closed;
 	struct page_meta page[CHUNK_PAGES];
 };

@@ -219,7 +219,7 @@ struct fence_vec {
 
 /**
  * struct draft - the next snapshot while no reader can reach it
- * @trims: it only moves things, and is given up rather than any memory sought
+ * @trims: it only moves things, and is given up rather than anything reused early
  * @new_pages: pages it has taken
  * @new_slots: slots it has taken in pages that were there before
  * @retired: what it replaces; becomes an entry of the quarantine
@@ -272,13 +272,18 @@ int draft_error(struct draft *d, const struct op *op, int error,
 
 /* trim.c */
 
+/* Chooses what is to be emptied: once in a pass, or what moved would move again. */
+void trim_plan(struct store *st);
 /*
- * Chooses what is to be emptied, and stages what moves the next of it into @b,
- * whose commit is as any other. Nothing staged: all is as dense as it gets.
- * ENOMEM.
+ * Stages what moves the next of it into @b, whose commit is as any other: up to
+ * @limit touches, each of which moves a page, or a slot and its leaf. Nothing staged:
+ * the pass is over. ENOMEM. The commit is refused with ENOSPC if there is no room for
+ * so much beside what is there.
  */
-int trim_stage(struct store *st, struct batch *b);
-#define TRIM_COMMITS_MAX	10000U	/* a stop to what should end by itself */
+int trim_stage(struct store *st, struct batch *b, u32 limit);
+#define TRIM_OPS		8192U
+#define TRIM_OPS_MIN		128U
+#define TRIM_PASSES_MAX		16U	/* a stop to what should end by itself */
 /* Whether so much is free that it is worth a trim. */
 bool trim_wanted(const struct store *st);
 

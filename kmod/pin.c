@@ -276,12 +276,23 @@ static void cover_fresh(struct store *st, u32 at)
 	WRITE_ONCE(st->retained_bytes, st->retained_bytes + sum);
 }
 
+static void page_keep(struct store *st, u32 page, struct pinned *to, bool fresh)
+{
+	page_list_add(&st->arena, &to->pages, page);
+	if (!fresh)
+		return;
+	st->arena.meta[page / CHUNK_PAGES]->pinned++;
+	count_fresh(st->pins, page_meta(&st->arena, page)->birth, SHELF_PAGE_BYTES);
+}
+
 static void page_release(struct store *st, u32 page, bool fresh)
 {
 	arena_free_page(&st->arena, page);
 	WRITE_ONCE(st->reclaimed_pages, st->reclaimed_pages + 1);
-	if (!fresh)
-		WRITE_ONCE(st->retained_bytes, st->retained_bytes - SHELF_PAGE_BYTES);
+	if (fresh)
+		return;
+	st->arena.meta[page / CHUNK_PAGES]->pinned--;
+	WRITE_ONCE(st->retained_bytes, st->retained_bytes - SHELF_PAGE_BYTES);
 }
 
 static void slot_release(struct store *st, const struct slot_ref *s, bool fresh)
@@ -303,16 +314,11 @@ static void retain_pages(struct store *st, struct page_list *pages, struct pinne
 	u32 page;
 
 	while ((page = pages->head)) {
-		u64 birth = page_meta(a, page)->birth;
-
 		page_list_del(a, pages, page);
-		if (to && birth <= generation) {
-			page_list_add(a, &to->pages, page);
-			if (fresh)
-				count_fresh(st->pins, birth, SHELF_PAGE_BYTES);
-		} else {
+		if (to && page_meta(a, page)->birth <= generation)
+			page_keep(st, page, to, fresh);
+		else
 			page_release(st, page, fresh);
-		}
 		cond_resched();
 	}
 }

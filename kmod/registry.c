@@ -136,6 +136,8 @@ static void shelf_device_release(struct device *dev)
 /* Undoes what shelf_make() got done, all or part of it. */
 static void shelf_unmake(struct shelf *s)
 {
+	/* Each arms none but those below it, and of a dead shelf no trim. */
+	cancel_delayed_work_sync(&s->soon);
 	cancel_delayed_work_sync(&s->trim);
 	cancel_delayed_work_sync(&s->reclaim);
 	if (s->wq)
@@ -177,7 +179,10 @@ static void shelf_setup(struct shelf *s, const struct shelf_config *config)
 	mutex_init(&s->map_lock);
 	init_waitqueue_head(&s->wait);
 	INIT_DELAYED_WORK(&s->reclaim, shelf_reclaim_work);
+	INIT_DELAYED_WORK(&s->soon, shelf_soon_work);
 	INIT_DELAYED_WORK(&s->trim, shelf_trim_work);
+	s->trim_ops = TRIM_OPS;
+	s->trim_begins = true;
 	INIT_WORK(&s->release, shelf_release_work);
 	device_initialize(&s->dev);
 	s->dev.class = shelf_class;

@@ -113,6 +113,7 @@ struct shelf_chunk {
  * @staged_bytes: bytes in staged batches of all senders
  * @wq: ordered: drafts, publishes, reclaims
  * @reclaim: frees what leaves quarantine when no commit comes along to do it
+ * @soon: the same when there is something to do before
  * @trim: one step of a trim; @trims_done is as far as it has come
  * @trimmed_free, @trimmed_ns: free pages after the last one, and when that was
  * @wait: pollers and waiters for a generation
@@ -142,14 +143,17 @@ struct shelf {
 
 	struct workqueue_struct *wq;
 	struct delayed_work reclaim;
+	struct delayed_work soon;
 	struct delayed_work trim;
 	atomic64_t trims_asked;
-	u64 trims_done;			/* of these; the worker's, as the next five */
+	u64 trims_done;			/* of these; the worker's, as the next eight */
 	u64 trimmed_free;
 	u64 trimmed_ns;
-	u32 trim_steps;
+	u32 trim_passes;
 	u32 trim_tries;
+	u32 trim_ops;
 	bool trim_moved;		/* anything, in this pass */
+	bool trim_begins;		/* a pass */
 	struct work_struct release;
 	wait_queue_head_t wait;
 	struct shelf_stats __percpu *stats;
@@ -327,6 +331,7 @@ int upkeep_init(void);
 void upkeep_exit(void);
 void shelf_reclaim(struct shelf *s);
 void shelf_reclaim_work(struct work_struct *work);
+void shelf_soon_work(struct work_struct *work);
 /* Returns a ticket: done once s->trims_done is not below it. Any context. */
 u64 shelf_trim_soon(struct shelf *s);
 void shelf_trim_work(struct work_struct *work);

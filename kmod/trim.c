@@ -13,16 +13,15 @@
  */
 #include "core.h"
 
-/* So many touches make a commit; each may move a page, or a slot and its leaf. */
-#define TRIM_OPS	8192U
 /* Room to spare in what is kept: an eighth, and these. */
 #define TRIM_SPARE	64U
 /* What is free without need: two thirds of all, and so many pages. */
-#define WANTED_PAGES	8192U
+#define WANTED_PAGES	2048U
 
 struct trim {
 	const struct store *st;
 	struct batch *batch;
+	u32 limit;
 	struct shelf_view view;
 	int error;
 };
@@ -31,9 +30,11 @@ struct trim {
  * What is to be emptied
  * =====================
  */
+
+/* Pages that don't go by themselves; those that a pin keeps don't move either. */
 static u32 chunk_live(const struct chunk_meta *chunk)
 {
-	return CHUNK_PAGES - chunk->free.count - chunk->retired;
+	return CHUNK_PAGES - chunk->free.count - chunk->retired + chunk->pinned;
 }
 
 /* How many chunks would do for all that is live. */
@@ -212,7 +213,7 @@ static void touch_page(struct trim *t, u32 page)
 
 static bool enough(const struct trim *t)
 {
-	return t->error || t->batch->ops >= TRIM_OPS;
+	return t->error || t->batch->ops >= t->limit;
 }
 
 static void touch_chunk(struct trim *t, u32 index)
@@ -224,15 +225,21 @@ static void touch_chunk(struct trim *t, u32 index)
 	cond_resched();
 }
 
-int trim_stage(struct store *st, struct batch *b)
+void trim_plan(struct store *st)
 {
-	struct arena *a = &st->arena;
-	struct trim t = { .st = st, .batch = b };
-	u32 i, page;
+	u32 i;
 
 	for (i = 1; i < SLOT_CLASSES; i++)
-		close_slabs(a, i);
-	close_chunks(a);
+		close_slabs(&st->arena, i);
+	close_chunks(&st->arena);
+}
+
+int trim_stage(struct store *st, struct batch *b, u32 limit)
+{
+	struct arena *a = &st->arena;
+	struct trim t = { .st = st, .batch = b, .limit = limit };
+	u32 i, page;
+
 	b->trims = true;
 	store_view(st, &t.view);
 	for (page = a->slab[0]; page && !enough(&t); page = page_meta(a, page)->slab_next)

@@ -49,7 +49,8 @@ static bool trim_due(const struct shelf *s)
 {
 	const struct store *st = &s->store;
 
-	return atomic64_read(&s->trims_asked) == s->trims_done && trim_wanted(st) &&
+	return !READ_ONCE(s->dead) &&
+	       atomic64_read(&s->trims_asked) == s->trims_done && trim_wanted(st) &&
 	       st->arena.free_pages > 2 * s->trimmed_free;
 }
 
@@ -78,9 +79,18 @@ void shelf_reclaim_work(struct work_struct *work)
 	shelf_reclaim(container_of(to_delayed_work(work), struct shelf, reclaim));
 }
 
+/*
+ * A work of its own, queued and never put off: who calls this all the time must not
+ * keep it from running.
+ */
 void shelf_reclaim_soon(struct shelf *s)
 {
-	mod_delayed_work(s->wq, &s->reclaim, 1);
+	queue_delayed_work(s->wq, &s->soon, 1);
+}
+
+void shelf_soon_work(struct work_struct *work)
+{
+	shelf_reclaim(container_of(to_delayed_work(work), struct shelf, soon));
 }
 
 /*
@@ -102,8 +112,11 @@ static int trim_locked(struct shelf *s, struct report *report)
 	u64 published;
 	int ret;
 
+	if (s->trim_begins)
+		trim_plan(&s->store);
+	s->trim_begins = false;
 	batch_init(&b, U64_MAX);
-	ret = trim_stage(&s->store, &b);
+	ret = trim_stage(&s->store, &b, s->trim_ops);
 	if (!ret && b.ops)
 		ret = shelf_commit_locked(s, &b, report, &published) ?: 1;
 	batch_free(&b);
@@ -116,6 +129,8 @@ static int trim_step(struct shelf *s)
 	struct report report = {};
 	int ret = 0;
 
+	if (s->trim_begins)
+		shelf_reclaim(s);	/* what is free by now need not move */
 	mutex_lock(&s->commit_lock);
 	if (!READ_ONCE(s->dead))
 		ret = trim_locked(s, &report);
@@ -132,8 +147,10 @@ static int trim_step(struct shelf *s)
 static void trim_end(struct shelf *s, u64 asked)
 {
 	s->trim_tries = 0;
-	s->trim_steps = 0;
+	s->trim_passes = 0;
 	s->trim_moved = false;
+	s->trim_begins = true;
+	s->trim_ops = TRIM_OPS;
 	s->trimmed_free = s->store.arena.free_pages;
 	s->trimmed_ns = store_clock();
 	WRITE_ONCE(s->trims_done, asked);
@@ -149,9 +166,20 @@ static bool trim_again(struct shelf *s, int ret)
 	bool moved = s->trim_moved;
 
 	s->trim_moved = false;
-	if (ret && ret != -ENOSPC)
+	s->trim_begins = true;
+	s->trim_ops = TRIM_OPS;
+	if ((ret && ret != -ENOSPC) || s->trim_passes++ == TRIM_PASSES_MAX)
 		return false;
 	return moved || (ret == -ENOSPC && s->trim_tries++ < TRIM_TRIES);
+}
+
+/* Where there is no room for so much at once there may be for less. */
+static bool trim_smaller(struct shelf *s, int ret)
+{
+	if (ret != -ENOSPC || s->trim_ops == TRIM_OPS_MIN)
+		return false;
+	s->trim_ops = max(s->trim_ops / 4, TRIM_OPS_MIN);
+	return true;
 }
 
 /*
@@ -166,7 +194,7 @@ void shelf_trim_work(struct work_struct *work)
 	int ret = trim_step(s);
 
 	s->trim_moved |= ret > 0;
-	if (ret > 0 && s->trim_steps++ < TRIM_COMMITS_MAX)
+	if (ret > 0 || trim_smaller(s, ret))
 		queue_delayed_work(s->wq, &s->trim, 0);
 	else if (trim_again(s, min(ret, 0)))
 		queue_delayed_work(s->wq, &s->trim, delay);

@@ -277,7 +277,8 @@ static void test_trim_in_need(void **state)
 
 		put_with_attrs(h, 0, 60000);
 		delete_all_but(h, 60000, 50);
-		assert_int_equal(trim_stage(&h->store, &b), 0);
+		trim_plan(&h->store);
+		assert_int_equal(trim_stage(&h->store, &b, TRIM_OPS), 0);
 		batch_free(&b);		/* closed, and nothing moved */
 		put_with_attrs(h, 0, 60000);
 		must_have(h, 60000, 1);

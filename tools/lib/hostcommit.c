@@ -85,16 +85,16 @@ int hosted_commit(struct hosted *h, const struct batch *b, const u64 *expect,
 
 /*
  * Stages and commits what is to move next: 1, or 0 at the end. ENOSPC: there is no
- * room for it until something leaves quarantine.
+ * room for as many as @limit until something leaves quarantine.
  */
-static int trim_step(struct hosted *h, u64 *pages)
+static int trim_step(struct hosted *h, u32 limit, u64 *pages)
 {
 	struct report report;
 	struct batch b;
 	int ret;
 
 	batch_init(&b, U64_MAX);
-	ret = trim_stage(&h->store, &b);
+	ret = trim_stage(&h->store, &b, limit);
 	if (!ret && b.ops)
 		ret = commit(h, &b, &report) ?: 1;
 	if (ret > 0)
@@ -103,18 +103,27 @@ static int trim_step(struct hosted *h, u64 *pages)
 	return ret;
 }
 
-/* Steps until nothing is left to move. */
+/* Steps until nothing is left to move, smaller ones where there is little room. */
 static int trim_pass(struct hosted *h, u32 *commits, u64 *pages)
 {
+	u32 limit = TRIM_OPS;
 	int ret = 1;
 
-	while (ret > 0 && *commits < TRIM_COMMITS_MAX) {
-		ret = trim_step(h, pages);
+	store_reclaim(&h->store);
+	trim_plan(&h->store);
+	while (ret > 0) {
+		ret = trim_step(h, limit, pages);
 		*commits += ret > 0;
-		if (ret == -ENOSPC && wait_quarantine(h))
+		if (ret != -ENOSPC)
+			continue;
+		if (limit > TRIM_OPS_MIN) {
+			limit = max(limit / 4, TRIM_OPS_MIN);
 			ret = 1;
+		} else if (wait_quarantine(h)) {
+			ret = 1;
+		}
 	}
-	return ret == -ENOSPC || ret > 0 ? 0 : ret;
+	return ret == -ENOSPC ? 0 : ret;
 }
 
 /*
@@ -123,7 +132,7 @@ static int trim_pass(struct hosted *h, u32 *commits, u64 *pages)
  */
 int hosted_trim(struct hosted *h, u32 *commits, u64 *pages)
 {
-	u32 before;
+	u32 before, passes = 0;
 	int ret;
 
 	*commits = 0;
@@ -133,6 +142,6 @@ int hosted_trim(struct hosted *h, u32 *commits, u64 *pages)
 		ret = trim_pass(h, commits, pages);
 		while (wait_quarantine(h))
 			;
-	} while (!ret && *commits != before);
+	} while (!ret && *commits != before && ++passes < TRIM_PASSES_MAX);
 	return ret;
 }
