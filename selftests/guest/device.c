@@ -126,7 +126,8 @@ TEST_F(device, sysfs_has_one_value_a_file)
 		"lookups_per_cpu", "faults", "huge_faults", "hole_faults",
 		"early_reuses", "reclaimed_bytes", "last_draft_ns",
 		"last_publish_ns", "last_grace_ns", "batch_bytes",
-		"quarantine_ms", "opens",
+		"quarantine_ms", "opens", "pins", "revoked_pins", "bytes_pinned",
+		"lease_ms", "lease_max_ms", "pin_bytes",
 	};
 	char path[128], text[4096];
 	struct stat st;
@@ -153,6 +154,9 @@ TEST_F(device, sysfs_has_one_value_a_file)
 	EXPECT_EQ(COUNT * ATTRS, sysfs_value(self->k.name, "bytes_attrs"));
 	EXPECT_EQ(1, sysfs_value(self->k.name, "opens"));
 	EXPECT_EQ(4 * CHUNK, sysfs_value(self->k.name, "max_bytes"));
+	EXPECT_EQ(60000, sysfs_value(self->k.name, "lease_ms"));
+	EXPECT_EQ(3600000, sysfs_value(self->k.name, "lease_max_ms"));
+	EXPECT_EQ(2 * CHUNK, sysfs_value(self->k.name, "pin_bytes"));
 }
 
 /* A file that was held open in sysfs across destroy tells nothing any more. */

@@ -23,34 +23,54 @@
  * struct command - an ioctl with an argument that is right
  * @size, @min: of its struct, now and at the least
  * @pointer: where in it the pointer to a buffer is that it writes, or 0
+ * @bytes: so many of them does it write there
+ * @pin: where in it the pin is that it answers from, or 0
  */
 struct command {
 	unsigned int nr;
 	size_t size;
 	size_t min;
 	size_t pointer;
+	size_t bytes;
+	size_t pin;
 };
 
 #define END(type, field)	(offsetof(struct type, field) + sizeof(((struct type *)0)->field))
+#define PIN(type)		offsetof(struct type, pin)
 
 static const struct command commands[] = {
 	{ SHELF_IOC_INFO, sizeof(struct shelf_ioc_info),
-	  END(shelf_ioc_info, generation), 0 },
-	{ SHELF_IOC_GET, sizeof(struct shelf_ioc_get),
-	  END(shelf_ioc_get, product), offsetof(struct shelf_ioc_get, attrs) },
+	  END(shelf_ioc_info, generation), 0, 0, PIN(shelf_ioc_info) },
+	{ SHELF_IOC_GET, sizeof(struct shelf_ioc_get), END(shelf_ioc_get, product),
+	  offsetof(struct shelf_ioc_get, attrs), 1000, PIN(shelf_ioc_get) },
 	{ SHELF_IOC_GET_MANY, sizeof(struct shelf_ioc_get_many),
 	  END(shelf_ioc_get_many, generation),
-	  offsetof(struct shelf_ioc_get_many, products) },
+	  offsetof(struct shelf_ioc_get_many, products), 4 * 64,
+	  PIN(shelf_ioc_get_many) },
 	{ SHELF_IOC_MEMBERS, sizeof(struct shelf_ioc_members),
 	  END(shelf_ioc_members, generation),
-	  offsetof(struct shelf_ioc_members, ids) },
+	  offsetof(struct shelf_ioc_members, ids), 4 * 8, PIN(shelf_ioc_members) },
 	{ SHELF_IOC_IS_MEMBER, sizeof(struct shelf_ioc_is_member),
-	  END(shelf_ioc_is_member, generation), 0 },
+	  END(shelf_ioc_is_member, generation), 0, 0, PIN(shelf_ioc_is_member) },
 	{ SHELF_IOC_WAIT, sizeof(struct shelf_ioc_wait),
-	  END(shelf_ioc_wait, timeout_ns), 0 },
+	  END(shelf_ioc_wait, timeout_ns), 0, 0, 0 },
 	{ SHELF_IOC_REPORT, sizeof(struct shelf_ioc_report),
-	  END(shelf_ioc_report, members), 0 },
+	  END(shelf_ioc_report, members), 0, 0, 0 },
+	{ SHELF_IOC_PIN, sizeof(struct shelf_ioc_pin),
+	  END(shelf_ioc_pin, root_page), 0, 0, 0 },
+	{ SHELF_IOC_UNPIN, sizeof(struct shelf_ioc_unpin),
+	  END(shelf_ioc_unpin, pin), 0, 0, 0 },
+	{ SHELF_IOC_SCAN, sizeof(struct shelf_ioc_scan), END(shelf_ioc_scan, pin),
+	  offsetof(struct shelf_ioc_scan, records), 64, PIN(shelf_ioc_scan) },
 };
+
+#define GET		(&commands[1])
+#define GET_MANY	(&commands[2])
+#define MEMBERS		(&commands[3])
+#define IS_MEMBER	(&commands[4])
+#define PIN_ONE		(&commands[7])
+#define UNPIN		(&commands[8])
+#define SCAN		(&commands[9])
 
 union argument {
 	__u32 word[2];		/* size and flags */
@@ -59,10 +79,54 @@ union argument {
 	struct shelf_ioc_members members;
 	struct shelf_ioc_is_member is_member;
 	struct shelf_ioc_wait wait;
+	struct shelf_ioc_pin pin;
+	struct shelf_ioc_unpin unpin;
+	struct shelf_ioc_scan scan;
 	__u8 bytes[2 * SHELF_PAGE_BYTES];
 };
 
 static const __s64 ids[SHELF_GET_MANY_MAX] = { 1, 2, 3, 4 };
+
+/*
+ * What UNPIN needs and PIN leaves behind. There is one file, and no pin but of
+ * this test.
+ */
+static int pin_fd;
+static const struct shelf_pins *pin_page;
+
+static __u64 pin_take(int fd)
+{
+	struct shelf_ioc_pin q = { .size = sizeof(q) };
+
+	return ioctl(fd, SHELF_IOC_PIN, &q) ? 0 : q.pin;
+}
+
+/* One that there is, or 0. */
+static __u64 pin_there(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < SHELF_PINS; i++)
+		if (pin_page->token[i])
+			return pin_page->token[i];
+	return 0;
+}
+
+static int pin_drop(int fd, __u64 pin)
+{
+	struct shelf_ioc_unpin q = { .size = sizeof(q), .pin = pin };
+
+	return ERRNO(ioctl(fd, SHELF_IOC_UNPIN, &q));
+}
+
+static bool pins_map(int fd)
+{
+	const __u8 *at = mmap(NULL, 2 * PAGE, PROT_READ, MAP_SHARED, fd, SHELF_MMAP_CONTROL);
+
+	pin_fd = fd;
+	pin_page = (const void *)(at + PAGE);
+	return at != MAP_FAILED;
+}
 
 FIXTURE(args)
 {
@@ -83,6 +147,7 @@ FIXTURE_SETUP(args)
 	ASSERT_EQ(0, shelf_batch_add(b, CATALOG, ids, 4, NULL));
 	ASSERT_EQ(0, shelf_batch_commit(b, NULL, NULL, NULL));
 	self->fd = self->k.fd;
+	ASSERT_TRUE(pins_map(self->fd));
 	self->arg = calloc(1, sizeof(*self->arg));
 	self->out = calloc(1, OUT_BYTES);
 	self->room = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE,
@@ -93,6 +158,24 @@ FIXTURE_SETUP(args)
 FIXTURE_TEARDOWN(args)
 {
 	kit_drop(&self->k);
+}
+
+/* From where on the one product is found: empty stretches end a scan, too. */
+static __u64 scan_at(int fd)
+{
+	struct shelf_product p[SHELF_LEAF_SLOTS];
+	struct shelf_ioc_scan q = {
+		.size = sizeof(q), .records = (uintptr_t)p, .count = SHELF_LEAF_SLOTS,
+	};
+	__u64 at;
+
+	do {
+		at = q.cursor;
+		q.count = SHELF_LEAF_SLOTS;
+		if (ioctl(fd, SHELF_IOC_SCAN, &q))
+			return 0;
+	} while (!q.count && !q.done);
+	return at;
 }
 
 /* An argument that is right, and its size. */
@@ -119,15 +202,26 @@ static void set_right(union argument *a, const struct command *c, void *out)
 		a->is_member.catalog = CATALOG;
 		a->is_member.product = 1;
 		break;
+	case SHELF_IOC_UNPIN:
+		a->unpin.pin = pin_there() ?: pin_take(pin_fd);
+		break;
+	case SHELF_IOC_SCAN:
+		a->scan.cursor = scan_at(pin_fd);
+		a->scan.count = SHELF_GET_MANY_MAX;
+		break;
 	}
 }
 
 #define for_each_command(c)	\
 	for (c = commands; c < commands + ARRAY_SIZE(commands); c++)
 
+/* A pin that was taken doesn't stay. */
 static int call(int fd, const struct command *c, void *arg)
 {
-	return ERRNO(ioctl(fd, c->nr, arg));
+	int ret = ERRNO(ioctl(fd, c->nr, arg));
+	__u64 pin = c->nr == SHELF_IOC_PIN ? pin_there() : 0;
+
+	return pin && pin_drop(fd, pin) ? -EIO : ret;
 }
 
 /* The size that a caller states, and what it gets. */
@@ -215,13 +309,13 @@ TEST_F(args, pointers)
 				TH_LOG("%u, to %p", _IOC_NR(c->nr), bad[i]);
 		}
 	for (i = 0; i < ARRAY_SIZE(bad); i++) {
-		set_right(self->arg, &commands[2], self->out);
+		set_right(self->arg, GET_MANY, self->out);
 		self->arg->many.ids = (uintptr_t)bad[i];
-		EXPECT_EQ(-EFAULT, call(self->fd, &commands[2], self->arg));
+		EXPECT_EQ(-EFAULT, call(self->fd, GET_MANY, self->arg));
 	}
 }
 
-/* A report is only read. */
+/* A report, and a pin to let go, are only read. */
 TEST_F(args, read_only_memory)
 {
 	const struct command *c;
@@ -234,7 +328,8 @@ TEST_F(args, read_only_memory)
 		set_right(self->arg, c, self->out);
 		memcpy(page, self->arg, c->size);
 		ASSERT_EQ(0, mprotect(page, PAGE, PROT_READ));
-		EXPECT_EQ(c->nr == SHELF_IOC_REPORT ? 0 : -EFAULT, call(self->fd, c, page));
+		EXPECT_EQ(c->nr == SHELF_IOC_REPORT || c->nr == SHELF_IOC_UNPIN ? 0 : -EFAULT,
+			  call(self->fd, c, page));
 		if (!c->pointer)
 			continue;
 		set_right(self->arg, c, page);
@@ -255,6 +350,7 @@ TEST_F(args, page_ends)
 			at = self->room + PAGE - before;
 			memcpy(at, self->arg, c->size);
 			EXPECT_EQ(0, call(self->fd, c, at));
+			set_right(self->arg, c, self->out);
 			at = self->room + 2 * PAGE - before;
 			memcpy(at, self->arg, before);
 			EXPECT_EQ(before < c->size ? -EFAULT : 0,
@@ -265,24 +361,25 @@ TEST_F(args, page_ends)
 /* The same of the buffers that are pointed to. */
 TEST_F(args, buffer_ends)
 {
-	static const size_t bytes[] = { 0, 1000, 4 * 64, 4 * 8 };
-	unsigned int i;
+	const struct command *c;
 	size_t before;
 
-	for (i = 1; i < ARRAY_SIZE(bytes); i++)
-		for (before = 0; before <= bytes[i]; before += 8) {
-			set_right(self->arg, &commands[i], self->room + PAGE - before);
-			EXPECT_EQ(0, call(self->fd, &commands[i], self->arg));
-			set_right(self->arg, &commands[i], self->room + 2 * PAGE - before);
-			EXPECT_EQ(before < bytes[i] ? -EFAULT : 0,
-				  call(self->fd, &commands[i], self->arg));
+	for_each_command(c)
+		for (before = 0; before <= c->bytes; before += 8) {
+			if (!c->pointer)
+				continue;
+			set_right(self->arg, c, self->room + PAGE - before);
+			EXPECT_EQ(0, call(self->fd, c, self->arg));
+			set_right(self->arg, c, self->room + 2 * PAGE - before);
+			EXPECT_EQ(before < c->bytes ? -EFAULT : 0,
+				  call(self->fd, c, self->arg));
 		}
 	memcpy(self->room + 2 * PAGE - 24, ids, 24);
-	set_right(self->arg, &commands[2], self->out);
+	set_right(self->arg, GET_MANY, self->out);
 	self->arg->many.ids = (uintptr_t)self->room + 2 * PAGE - 24;
-	EXPECT_EQ(-EFAULT, call(self->fd, &commands[2], self->arg));
+	EXPECT_EQ(-EFAULT, call(self->fd, GET_MANY, self->arg));
 	self->arg->many.count = 3;
-	EXPECT_EQ(0, call(self->fd, &commands[2], self->arg));
+	EXPECT_EQ(0, call(self->fd, GET_MANY, self->arg));
 	EXPECT_EQ(1, self->arg->many.found);
 }
 
@@ -296,7 +393,7 @@ TEST_F(args, counts)
 	__u32 *count;
 
 	for (n = 0; n < 2; n++) {
-		const struct command *c = &commands[2 + n];
+		const struct command *c = n ? MEMBERS : GET_MANY;
 
 		count = n ? &a->members.count : &a->many.count;
 		for (i = 0; i < ARRAY_SIZE(huge); i++) {
@@ -315,9 +412,39 @@ TEST_F(args, counts)
 		EXPECT_EQ(0, call(self->fd, c, a));
 		EXPECT_EQ(2, n ? a->members.generation : a->many.generation);
 	}
-	set_right(a, &commands[1], NULL);
+	set_right(a, GET, NULL);
 	a->get.attrs_size = 0;
-	EXPECT_EQ(0, call(self->fd, &commands[1], a));
+	EXPECT_EQ(0, call(self->fd, GET, a));
+}
+
+/* A scan wants room for a leaf. */
+TEST_F(args, counts_of_a_scan)
+{
+	static const struct {
+		__u32 count;
+		int ret;
+	} cases[] = {
+		{ 0, -EINVAL }, { 1, -EINVAL }, { SHELF_LEAF_SLOTS - 1, -EINVAL },
+		{ SHELF_LEAF_SLOTS, 0 }, { SHELF_GET_MANY_MAX, 0 },
+		{ SHELF_GET_MANY_MAX + 1, -EINVAL }, { 0x04000000, -EINVAL },
+		{ 0x80000000, -EINVAL }, { 0xffffffff, -EINVAL },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		set_right(self->arg, SCAN, self->out);
+		self->arg->scan.count = cases[i].count;
+		EXPECT_EQ(cases[i].ret, call(self->fd, SCAN, self->arg))
+			TH_LOG("count %u", cases[i].count);
+		EXPECT_EQ(cases[i].ret ? cases[i].count : 1, self->arg->scan.count);
+	}
+	/* Any cursor is one, and there is an end. */
+	for (i = 0; i < 64; i++) {
+		set_right(self->arg, SCAN, self->out);
+		self->arg->scan.cursor = ~0ULL >> i;
+		EXPECT_EQ(0, call(self->fd, SCAN, self->arg));
+		EXPECT_TRUE(i || self->arg->scan.done);
+	}
 }
 
 /* What was asked for more room than there are members is left alone. */
@@ -326,15 +453,15 @@ TEST_F(args, room_is_not_filled)
 	size_t i;
 
 	memset(self->out, 0xa5, OUT_BYTES);
-	set_right(self->arg, &commands[3], self->out);
+	set_right(self->arg, MEMBERS, self->out);
 	self->arg->members.count = SHELF_PAGE_MEMBERS_MAX;
-	EXPECT_EQ(0, call(self->fd, &commands[3], self->arg));
+	EXPECT_EQ(0, call(self->fd, MEMBERS, self->arg));
 	EXPECT_EQ(4, self->arg->members.count);
 	for (i = 4 * 8; i < OUT_BYTES; i++)
 		EXPECT_EQ(0xa5, self->out[i]);
 	memset(self->out, 0xa5, OUT_BYTES);
-	set_right(self->arg, &commands[2], self->out);
-	EXPECT_EQ(0, call(self->fd, &commands[2], self->arg));
+	set_right(self->arg, GET_MANY, self->out);
+	EXPECT_EQ(0, call(self->fd, GET_MANY, self->arg));
 	EXPECT_EQ(1, self->arg->many.found);
 	EXPECT_TRUE(all_zero(self->out + 64 + 8, 56));
 	for (i = 4 * 64; i < OUT_BYTES; i++)
@@ -348,19 +475,104 @@ TEST_F(args, flags)
 
 	for_each_command(c)
 		for (bit = 0; bit < 32; bit++) {
-			bool known = c->nr == SHELF_IOC_MEMBERS && !bit;
+			bool known = !bit && (c->nr == SHELF_IOC_MEMBERS ||
+					      c->nr == SHELF_IOC_SCAN);
 
 			set_right(self->arg, c, self->out);
 			self->arg->word[1] = 1U << bit;
 			EXPECT_EQ(known ? 0 : -EINVAL,
 				  call(self->fd, c, self->arg));
 		}
-	set_right(self->arg, &commands[1], self->out);
+	set_right(self->arg, GET, self->out);
 	self->arg->get.reserved = 1;
-	EXPECT_EQ(-EINVAL, call(self->fd, &commands[1], self->arg));
-	set_right(self->arg, &commands[4], self->out);
+	EXPECT_EQ(-EINVAL, call(self->fd, GET, self->arg));
+	set_right(self->arg, IS_MEMBER, self->out);
 	self->arg->is_member.reserved = 1;
-	EXPECT_EQ(-EINVAL, call(self->fd, &commands[4], self->arg));
+	EXPECT_EQ(-EINVAL, call(self->fd, IS_MEMBER, self->arg));
+	set_right(self->arg, PIN_ONE, self->out);
+	self->arg->pin.reserved = 1;
+	EXPECT_EQ(-EINVAL, call(self->fd, PIN_ONE, self->arg));
+}
+
+static int call_pinned(int fd, const struct command *c, union argument *a, __u64 pin)
+{
+	memcpy(a->bytes + c->pin, &pin, sizeof(pin));
+	return ERRNO(ioctl(fd, c->nr, a));
+}
+
+/* Not a pin, no longer one, or another file's. */
+TEST_F(args, pins)
+{
+	int other = kit_open(&self->k);
+	__u64 first = pin_take(self->fd), second = pin_take(self->fd);
+	__u64 pin = pin_take(self->fd), gone = pin_take(self->fd);
+	const __u64 bad[] = {
+		1, 511, first, second, pin & 511, pin ^ 1, pin + 512, pin - 512, pin | 1ULL << 63,
+		pin | 1ULL << 32, gone, pin_take(other), 0x7fffffffffffffff, ~0ULL,
+	};
+	const struct command *c;
+	unsigned int i;
+
+	ASSERT_NE(0, pin);
+	ASSERT_EQ(0, pin_drop(self->fd, first));
+	ASSERT_EQ(0, pin_drop(self->fd, second));
+	ASSERT_EQ(0, pin_drop(self->fd, gone));
+	for_each_command(c)
+		for (i = 0; c->pin && i < ARRAY_SIZE(bad); i++) {
+			set_right(self->arg, c, self->out);
+			EXPECT_EQ(-ESTALE, call_pinned(self->fd, c, self->arg, bad[i]))
+				TH_LOG("%u, pin %llx", _IOC_NR(c->nr), bad[i]);
+			set_right(self->arg, c, self->out);
+			EXPECT_EQ(0, call_pinned(self->fd, c, self->arg, pin));
+			set_right(self->arg, c, self->out);
+			EXPECT_EQ(-ESTALE, call_pinned(other, c, self->arg, pin));
+		}
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		EXPECT_EQ(-EINVAL, pin_drop(self->fd, bad[i]));
+	EXPECT_EQ(-EINVAL, pin_drop(self->fd, 0));
+	EXPECT_EQ(0, pin_drop(self->fd, pin));
+	EXPECT_EQ(-EINVAL, pin_drop(self->fd, pin));
+	close(other);
+}
+
+/* Where the struct ends before its pin there is none, whatever lies behind. */
+TEST_F(args, pins_of_short_structs)
+{
+	const struct command *c;
+
+	for_each_command(c) {
+		if (!c->pin || c->pin == c->min - sizeof(__u64))
+			continue;
+		set_right(self->arg, c, self->out);
+		self->arg->word[0] = c->pin;
+		EXPECT_EQ(0, call_pinned(self->fd, c, self->arg, 12345));
+		self->arg->word[0] = c->pin + 4;
+		EXPECT_EQ(-ESTALE, call_pinned(self->fd, c, self->arg, 12345));
+		EXPECT_EQ(0, call_pinned(self->fd, c, self->arg, 12345ULL << 32));
+	}
+}
+
+TEST_F(args, what_is_pinned)
+{
+	static const __u64 none[] = { 3, 1ULL << 24, 1ULL << 40, 1ULL << 63, ~0ULL };
+	union argument *a = self->arg;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(none); i++) {
+		set_right(a, PIN_ONE, NULL);
+		a->pin.generation = none[i];
+		EXPECT_EQ(-EINVAL, call(self->fd, PIN_ONE, a));
+	}
+	for (i = 0; i < 64; i++) {
+		__u64 lease = ~0ULL >> i, longest = 3600000000000ULL;
+
+		set_right(a, PIN_ONE, NULL);
+		a->pin.lease_ns = lease;
+		EXPECT_EQ(0, call(self->fd, PIN_ONE, a));
+		EXPECT_EQ(lease < longest ? lease : longest, a->pin.lease_ns);
+		EXPECT_EQ(2, a->pin.generation);
+		EXPECT_NE(0, a->pin.root_page);
+	}
 }
 
 TEST_F(args, unknown_commands)
@@ -402,15 +614,19 @@ TEST_F(args, from_32_bits)
 	out = low + 1;
 	for_each_command(c) {
 		set_right(self->arg, c, out);
-		set_right(low, c, out);
 		ASSERT_EQ(0, call(self->fd, c, self->arg));
+		set_right(low, c, out);
 		asm volatile("int $0x80" : "=a" (ret)
 			     : "a" (54), "b" (self->fd), "c" (c->nr), "d" (low)
 			     : "memory", "r8", "r9", "r10", "r11");
 		if (ret == -ENOSYS)
 			SKIP(return, "no system calls of 32 bits");
 		EXPECT_EQ(0, ret);
-		EXPECT_EQ(0, memcmp(self->arg, low, c->size));
+		/* No pin has the number of another. */
+		if (c != PIN_ONE && c != UNPIN)
+			EXPECT_EQ(0, memcmp(self->arg, low, c->size));
+		if (c == PIN_ONE)
+			EXPECT_EQ(0, pin_drop(self->fd, low->pin.pin));
 	}
 }
 

@@ -435,6 +435,7 @@ TEST_F(ioctl, info_is_complete)
 	memset(&q, 0xa5, sizeof(q));
 	q.size = sizeof(q);
 	q.flags = 0;
+	q.pin = 0;
 	ASSERT_EQ(0, ioctl(self->k.fd, SHELF_IOC_INFO, &q));
 	EXPECT_EQ(SHELF_ABI_VERSION, q.abi);
 	EXPECT_EQ(0, q.dead);
@@ -462,6 +463,7 @@ TEST_F(ioctl, absence_is_zeros)
 	q.size = sizeof(q);
 	q.flags = 0;
 	q.reserved = 0;
+	q.pin = 0;
 	q.id = none.id;
 	EXPECT_EQ(-ENOENT, ERRNO(ioctl(self->k.fd, SHELF_IOC_GET, &q)));
 	EXPECT_EQ(2, q.generation);

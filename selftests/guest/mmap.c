@@ -66,10 +66,11 @@ struct refusal {
 #define S	MAP_SHARED
 
 static const struct refusal refusals[] = {
-	{ "control, two pages", 0, 2 * PAGE, R, S, EINVAL },
+	{ "control, three pages", 0, 3 * PAGE, R, S, EINVAL },
 	{ "control, a chunk", 0, CHUNK, R, S, EINVAL },
 	{ "control and arena", 0, CHUNK + BYTES, R, S, EINVAL },
-	{ "behind control", PAGE, PAGE, R, S, EINVAL },
+	{ "pins alone", PAGE, PAGE, R, S, EINVAL },
+	{ "behind pins", 2 * PAGE, PAGE, R, S, EINVAL },
 	{ "just before the arena", ARENA - PAGE, PAGE, R, S, EINVAL },
 	{ "from before into the arena", ARENA - PAGE, CHUNK, R, S, EINVAL },
 	{ "arena, no byte", ARENA, 0, R, S, EINVAL },
@@ -102,6 +103,9 @@ static const struct refusal refusals[] = {
 	{ "control, executable", 0, PAGE, R | PROT_EXEC, S, EACCES },
 	{ "private", ARENA, CHUNK, R, MAP_PRIVATE, EINVAL },
 	{ "private, writable", ARENA, CHUNK, R | PROT_WRITE, MAP_PRIVATE, EACCES },
+	{ "pins, writable", 0, 2 * PAGE, R | PROT_WRITE, S, EACCES },
+	{ "pins, executable", 0, 2 * PAGE, R | PROT_EXEC, S, EACCES },
+	{ "pins, private", 0, 2 * PAGE, R, MAP_PRIVATE, EINVAL },
 	{ "control, private", 0, PAGE, R, MAP_PRIVATE, EINVAL },
 	{ "control, private, writable", 0, PAGE, R | PROT_WRITE, MAP_PRIVATE, EACCES },
 	{ "neither shared nor private", ARENA, CHUNK, R, 0, EINVAL },
@@ -128,6 +132,8 @@ TEST_F(mmap, refuses)
 static const struct refusal grants[] = {
 	{ "control", 0, PAGE, R, S, 0 },
 	{ "control, one byte", 0, 1, R, S, 0 },
+	{ "control and pins", 0, 2 * PAGE, R, S, 0 },
+	{ "control and pins, rounded up", 0, PAGE + 1, R, S, 0 },
 	{ "arena, whole", ARENA, BYTES, R, S, 0 },
 	{ "first chunk", ARENA, CHUNK, R, S, 0 },
 	{ "a chunk, rounded up", ARENA, CHUNK - 1, R, S, 0 },
@@ -136,7 +142,7 @@ static const struct refusal grants[] = {
 	{ "populated", ARENA, BYTES, R, S | MAP_POPULATE, 0 },
 	{ "locked", ARENA, CHUNK, R, S | MAP_LOCKED, 0 },
 	{ "below 4 GiB", ARENA, CHUNK, R, S | MAP_32BIT, 0 },
-	{ "control, populated", 0, PAGE, R, S | MAP_POPULATE | MAP_LOCKED, 0 },
+	{ "control, populated", 0, 2 * PAGE, R, S | MAP_POPULATE | MAP_LOCKED, 0 },
 };
 
 TEST_F(mmap, grants)
@@ -234,6 +240,17 @@ static int more_rights_control(void *at)
 	return more_rights(at, PAGE);
 }
 
+/* The control page and the pin page behind it, or MAP_FAILED. */
+static __u8 *map_pins(int fd)
+{
+	return mmap(NULL, 2 * PAGE, PROT_READ, MAP_SHARED, fd, SHELF_MMAP_CONTROL);
+}
+
+static int more_rights_pins(void *at)
+{
+	return more_rights(at, 2 * PAGE) + more_rights_control((__u8 *)at + PAGE);
+}
+
 static int store(void *at)
 {
 	*(volatile __u64 *)at = 1;
@@ -243,10 +260,16 @@ static int store(void *at)
 TEST_F(mmap, never_becomes_writable)
 {
 	void *control = map_control(self->k.fd);
+	__u8 *pins = map_pins(self->k.fd);
 	void *place = free_place();
 	void *moved;
 
 	ASSERT_NE(MAP_FAILED, control);
+	ASSERT_NE(MAP_FAILED, (void *)pins);
+	EXPECT_EQ(0, more_rights_pins(pins));
+	EXPECT_EQ(0, in_child(more_rights_pins, pins));
+	EXPECT_EQ(256 + SIGSEGV, in_child(store, pins));
+	EXPECT_EQ(256 + SIGSEGV, in_child(store, pins + PAGE));
 	EXPECT_EQ(0, more_rights_arena(self->arena));
 	EXPECT_EQ(0, more_rights_control(control));
 	EXPECT_EQ(0, in_child(more_rights_arena, self->arena));
@@ -316,14 +339,22 @@ TEST_F(mmap, mremap_keeps_to_what_was_checked)
 	EXPECT_EQ(256 + SIGSEGV, in_child(store, place));
 }
 
-TEST_F(mmap, control_page_does_not_grow)
+TEST_F(mmap, control_pages_do_not_grow)
 {
-	__u8 *control = map_control(self->k.fd);
+	__u8 *control = map_control(self->k.fd), *pins = map_pins(self->k.fd);
 
 	ASSERT_NE(MAP_FAILED, control);
 	EXPECT_EQ(MAP_FAILED, mremap(control, PAGE, 2 * PAGE, MREMAP_MAYMOVE));
 	EXPECT_EQ(MAP_FAILED, mremap(control, 0, 2 * PAGE, MREMAP_MAYMOVE));
 	EXPECT_TRUE(survives_reading(control, PAGE));
+	ASSERT_NE(MAP_FAILED, (void *)pins);
+	EXPECT_EQ(MAP_FAILED, mremap(pins, 2 * PAGE, 3 * PAGE, MREMAP_MAYMOVE));
+	EXPECT_EQ(MAP_FAILED, mremap(pins + PAGE, PAGE, 2 * PAGE, MREMAP_MAYMOVE));
+	EXPECT_TRUE(survives_reading(pins, 2 * PAGE));
+	/* Either page alone stays what it is. */
+	EXPECT_EQ(0, munmap(pins, PAGE));
+	EXPECT_TRUE(survives_reading(pins + PAGE, PAGE));
+	EXPECT_EQ(0, more_rights_control(pins + PAGE));
 }
 
 /* After each the rest still reads. */
