@@ -111,20 +111,29 @@ static struct file_pin *file_pin_find(struct shelf_file *f, u64 token)
 	return NULL;
 }
 
-int ioctl_unpin(struct shelf_file *f, union ioctl_arg *a)
+static int unpin(struct shelf_file *f, u64 token)
 {
 	struct file_pin *p;
 	int ret = -EINVAL;
 
-	if (a->unpin.flags)
-		return -EINVAL;
 	mutex_lock(&f->pins_lock);
-	p = file_pin_find(f, a->unpin.pin);
+	p = file_pin_find(f, token);
 	if (p)
 		ret = file_pin_drop(f, p);
 	mutex_unlock(&f->pins_lock);
 	shelf_reclaim_soon(f->shelf);
 	return ret;
+}
+
+int ioctl_unpin(struct shelf_file *f, union ioctl_arg *a)
+{
+	return a->unpin.flags ? -EINVAL : unpin(f, a->unpin.pin);
+}
+
+/* Who does not know of a pin would never let it go. */
+void ioctl_pin_undo(struct shelf_file *f, const union ioctl_arg *a)
+{
+	unpin(f, a->pin.pin);
 }
 
 /* The file is closed and unmapped for good: nobody else is here. */

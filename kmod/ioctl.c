@@ -15,12 +15,14 @@
  * @min: of the oldest struct that makes sense
  * @in_only: nothing goes back
  * @handle: fills in the answer
+ * @undo: if set, what the caller couldn't be told of
  */
 struct ioctl_op {
 	size_t size;
 	size_t min;
 	bool in_only;
 	int (*handle)(struct shelf_file *f, union ioctl_arg *arg);
+	void (*undo)(struct shelf_file *f, const union ioctl_arg *arg);
 };
 
 static int ioctl_info(struct shelf_file *f, union ioctl_arg *a)
@@ -118,7 +120,12 @@ static const struct ioctl_op ioctl_ops[] = {
 		.in_only = true,
 		.handle = ioctl_report,
 	},
-	IOCTL_OP(SHELF_IOC_PIN, ioctl_pin, shelf_ioc_pin, root_page),
+	[_IOC_NR(SHELF_IOC_PIN)] = {
+		.size = sizeof(struct shelf_ioc_pin),
+		.min = offsetofend(struct shelf_ioc_pin, root_page),
+		.handle = ioctl_pin,
+		.undo = ioctl_pin_undo,
+	},
 	[_IOC_NR(SHELF_IOC_UNPIN)] = {
 		.size = sizeof(struct shelf_ioc_unpin),
 		.min = offsetofend(struct shelf_ioc_unpin, pin),
@@ -169,7 +176,9 @@ long shelf_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	ret = INDIRECT_CALL_1(op->handle, ioctl_get, f, &a);
 	if (op->in_only || !is_answer(ret))
 		return ret;
-	if (copy_to_user(user, &a, min_t(size_t, size, op->size)))
-		return -EFAULT;
-	return ret;
+	if (!copy_to_user(user, &a, min_t(size_t, size, op->size)))
+		return ret;
+	if (op->undo)
+		op->undo(f, &a);
+	return -EFAULT;
 }

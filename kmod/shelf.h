@@ -280,6 +280,8 @@ void file_pins_init(struct shelf_file *f, const struct cred *cred);
 void file_pins_exit(struct shelf_file *f);
 bool file_pins_revoked(struct shelf_file *f);
 int ioctl_pin(struct shelf_file *f, union ioctl_arg *a);
+/* Of one that succeeded. */
+void ioctl_pin_undo(struct shelf_file *f, const union ioctl_arg *a);
 int ioctl_unpin(struct shelf_file *f, union ioctl_arg *a);
 /* ESTALE. The caller holds rcu_read_lock(). */
 int file_view_rcu(const struct shelf_file *f, u64 pin, struct shelf_view *view);
