@@ -122,7 +122,7 @@ static const struct ioctl_op ioctl_ops[] = {
 	},
 	[_IOC_NR(SHELF_IOC_PIN)] = {
 		.size = sizeof(struct shelf_ioc_pin),
-		.min = offsetofend(struct shelf_ioc_pin, root_page),
+		.min = offsetofend(struct shelf_ioc_pin, reserved),
 		.handle = ioctl_pin,
 		.undo = ioctl_pin_undo,
 	},

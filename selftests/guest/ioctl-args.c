@@ -57,7 +57,7 @@ static const struct command commands[] = {
 	{ SHELF_IOC_REPORT, sizeof(struct shelf_ioc_report),
 	  END(shelf_ioc_report, members), 0, 0, 0 },
 	{ SHELF_IOC_PIN, sizeof(struct shelf_ioc_pin),
-	  END(shelf_ioc_pin, root_page), 0, 0, 0 },
+	  END(shelf_ioc_pin, reserved), 0, 0, 0 },
 	{ SHELF_IOC_UNPIN, sizeof(struct shelf_ioc_unpin),
 	  END(shelf_ioc_unpin, pin), 0, 0, 0 },
 	{ SHELF_IOC_SCAN, sizeof(struct shelf_ioc_scan), END(shelf_ioc_scan, pin),
