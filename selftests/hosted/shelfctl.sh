@@ -262,6 +262,38 @@ check "apply takes what get prints" 0 'ops 6'
 compare "and gives it back" <(sed 's/"generation":[0-9]*//' round.jsonl)
 shelf=a.shelf
 
+# Attributes that are an object, but not as apply would write it, keep their bytes.
+deepest() { # N: an object in which the 1 is the N-th value from the outside
+	printf '{"a":%s1%s}' "$(head -c $(($1 - 2)) /dev/zero | tr '\0' '[')" \
+		"$(head -c $(($1 - 2)) /dev/zero | tr '\0' ']')"
+}
+{
+	n=200000
+	for text in '{"a": 1}' ' {"a":1}' '{"a":1}' '[1]' '{}{}' '{},{}' '{"a":1e999}' \
+		'{"a":1,"a":2}' '{"a":"\u0000"}' "$(deepest 2047)" "$(deepest 2048)"; do
+		printf '{"op":"put","product":%d,"attrs_base64":"%s"}\n' $((n++)) \
+			"$(printf '%s' "$text" | base64 -w0)"
+	done
+} >spaced.jsonl
+run apply spaced.jsonl
+check "attributes with white space" 0 'ops 11'
+run get -j product 200000 200001 200003 200004 200005 200006 200007 200010
+check "are printed as base64" 0
+grep -q '"attrs":' out && verdict="not ok" || verdict=ok
+report "$verdict" "and only so"
+run get -j product 200002 200008 200009
+check "others as they are" 0 '"attrs":\{"a":"\\u0000"\}'
+grep -q base64 out && verdict="not ok" || verdict=ok
+report "$verdict" "all of them"
+# shellcheck disable=SC2046
+run get -j product $(seq 200000 200010)
+mv out again.jsonl
+run apply again.jsonl
+check "apply takes them all" 0 'ops 11 absent 0'
+# shellcheck disable=SC2046
+run get -j product $(seq 200000 200010)
+compare "and they stay as they were, so no generation is new" again.jsonl
+
 # Attributes of all lengths around the limits of slots, pages and lists.
 longs() {
 	local n

@@ -10,7 +10,6 @@
 #include "json.h"
 #include "text.h"
 
-#define PAGE_IDS	SHELF_MEMBERS_MAX	/* so that a page is a line's worth */
 #define TRIES		1000
 
 struct found {
@@ -32,44 +31,20 @@ static bool is_printable(const char *text, size_t n)
 	return true;
 }
 
-/*
- * The attributes as one line of JSON, or NULL if they are something else;
- * @flags: what kind of JSON will do.
- */
-static char *attrs_text(const struct found *f, size_t flags)
+/* The attributes as one line of JSON, or NULL if they are something else. */
+static char *attrs_text(const struct found *f)
 {
 	size_t n = f->product.attrs_len;
-	json_t *v = json_loadb((char *)f->attrs, n, ATTRS_PARSE | flags, NULL);
+	json_t *v = json_loadb((char *)f->attrs, n, ATTRS_PARSE | JSON_DECODE_ANY, NULL);
 	char *text = NULL;
 
-	if (v && !memchr(f->attrs, 0, n) &&
-	    (flags || json_is_object(v))) {
+	if (v && !memchr(f->attrs, 0, n)) {
 		text = xalloc(NULL, n + 1, 1);
 		n = scan_compact(text, (char *)f->attrs, n);
 		text[n] = 0;
 	}
 	json_decref(v);
 	return text;
-}
-
-static void print_json(const struct found *f)
-{
-	const struct shelf_product *p = &f->product;
-	char *text;
-
-	printf("{\"op\":\"put\",\"product\":%lld,\"price\":%lld,", p->id, p->price);
-	if (p->currency[0])
-		printf("\"currency\":\"%.3s\",", (const char *)p->currency);
-	printf("\"stock\":%lld,\"flags\":%u", p->stock, p->flags);
-	text = p->attrs_len ? attrs_text(f, 0) : NULL;
-	if (text) {
-		printf(",\"attrs\":%s", text);
-	} else if (p->attrs_len) {
-		text = base64_encode(f->attrs, p->attrs_len);
-		printf(",\"attrs_base64\":\"%s\"", text);
-	}
-	free(text);
-	printf(",\"generation\":%llu}\n", p->generation);
 }
 
 static void print_text(const struct found *f)
@@ -80,7 +55,7 @@ static void print_text(const struct found *f)
 	printf("product %lld price %lld%s%.3s stock %lld flags 0x%x generation %llu",
 	       p->id, p->price, p->currency[0] ? " " : "",
 	       (const char *)p->currency, p->stock, p->flags, p->generation);
-	text = p->attrs_len ? attrs_text(f, JSON_DECODE_ANY) : NULL;
+	text = p->attrs_len ? attrs_text(f) : NULL;
 	if (text && is_printable(text, strlen(text))) {
 		printf(" attrs %s", text);
 	} else if (p->attrs_len) {
@@ -148,7 +123,7 @@ static int print_all(const struct found *f, size_t n)
 		if (!f[i].present)
 			status = fail(STATUS_ABSENT, -ENOENT, "no product %lld", f[i].id);
 		else if (json_output)
-			print_json(&f[i]);
+			print_put(stdout, &f[i].product, f[i].attrs, true);
 		else
 			print_text(&f[i]);
 	}
@@ -184,28 +159,26 @@ static void print_members(const struct shelf_cursor *c, const __s64 *ids, long n
 {
 	long i;
 
-	if (json_output)
-		printf("{\"op\":\"add\",\"catalog\":%lld,\"products\":[", c->catalog);
-	else if (first)
+	if (json_output) {
+		print_add(stdout, c, ids, n, true);
+		return;
+	}
+	if (first)
 		printf("catalog %lld members %llu generation %llu\n", c->catalog,
 		       c->total, c->generation);
 	for (i = 0; i < n; i++)
-		printf(json_output ? "%s%lld" : "%s%lld\n",
-		       json_output && i ? "," : "", ids[i]);
-	if (json_output)
-		printf("],\"total\":%llu,\"generation\":%llu}\n", c->total,
-		       c->generation);
+		printf("%lld\n", ids[i]);
 }
 
 /* Pages may be of different generations; each line tells its own. */
 static int print_catalog(const struct shelf *s, struct shelf_cursor *c, __u64 limit)
 {
-	__s64 *ids = xalloc(NULL, PAGE_IDS, sizeof(*ids));
+	__s64 *ids = xalloc(NULL, LINE_IDS, sizeof(*ids));
 	bool first = true;
 	long n = 0;
 
 	while (limit) {
-		n = shelf_catalog_next(s, c, ids, limit < PAGE_IDS ? limit : PAGE_IDS);
+		n = shelf_catalog_next(s, c, ids, limit < LINE_IDS ? limit : LINE_IDS);
 		if (n < 0 || (!n && !first) || (!n && json_output))
 			break;
 		print_members(c, ids, n, first);

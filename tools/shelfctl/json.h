@@ -10,6 +10,9 @@
 /* How attributes are parsed, coming in and going out. */
 #define ATTRS_PARSE	(JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL)
 
+/* Members on a line that is printed: as many as one operation takes. */
+#define LINE_IDS	SHELF_MEMBERS_MAX
+
 /**
  * struct line - an operation; its memory is kept from line to line
  * @change: of a put or patch; its id is that of every operation
@@ -36,5 +39,14 @@ struct line_error {
 /* @text is NUL-terminated behind @n bytes. False: see @err. */
 bool line_parse(struct line *l, const char *text, size_t n, struct line_error *err);
 void line_free(struct line *l);
+
+/*
+ * print.c: the same the other way round, so that what apply makes of the lines is
+ * what they were made of. @generation: with what apply ignores, for people.
+ */
+void print_put(FILE *to, const struct shelf_product *p, const unsigned char *attrs,
+	       bool generation);
+void print_add(FILE *to, const struct shelf_cursor *c, const __s64 *ids, long n,
+	       bool generation);
 
 #endif /* SHELFCTL_JSON_H */
