@@ -2,16 +2,22 @@
 /*
  * All records of a snapshot, leaf by leaf, in the order of their places. As in
  * walk.h, a mapped reader may be walking garbage: then what comes out is
- * garbage, but it comes to an end, since the cursor only grows.
+ * garbage. The cursor only grows, but nodes that hang from each other may make
+ * more stretches than can ever be looked at, so whoever may walk garbage looks at
+ * so many at a time and then whether it still is what it was.
  */
 #ifndef SHELF_SCAN_H
 #define SHELF_SCAN_H
 
 #include "walk.h"
 
-/* A place to go on from: of any generation, since ids keep their places. */
+/*
+ * A place to go on from: of any generation, since ids keep their places.
+ * @looked: at how many stretches
+ */
 struct shelf_scan {
 	__u64 place;
+	__u64 looked;
 	bool done;
 };
 
@@ -67,6 +73,7 @@ static inline __u32 shelf_scan_next(const struct shelf_view *v, const __u32 *dir
 	}
 	c->done = last == ~0ULL;
 	c->place = last + 1;
+	c->looked++;
 	return n;
 }
 

@@ -12,8 +12,11 @@
  * that of page numbers there; the end of a data page; the caller's room;
  * SHELF_ATTRS_MAX; the bound on the count of an inline set, of a slot, of a set
  * page and of its fences; the modulo of a leaf's line and of a slot; the mask of a
- * node's index and of each page's address; the bounds on a chain and on a walk.
+ * node's index and of each page's address; the bounds on a chain and on a walk. In
+ * scan.h: the room for a leaf; the bounds on nodes, slots and a shift; the limit that
+ * libshelf sets a scan.
  */
+#include <errno.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -311,11 +314,52 @@ static void test_calls(void **state)
 		assert_true(many[i] > ENOUGH && single[i] > ENOUGH);
 }
 
+/* A pin of it that stays valid, so that nothing but the garbage ends a scan. */
+static u64 try_scan(struct garbage *g, bool catalogs, u32 room, u32 calls)
+{
+	const struct shelf_pin pin = {
+		.view = { g->arena, g->s.mask, g->s.seed, (const void *)g->arena },
+		.generation = GENERATION, .shelf = &g->s, .at = &g->control.oldest,
+	};
+	struct shelf_product *p = malloc(room * sizeof(*p));
+	struct shelf_scan at = { .place = model_random(&g->random) };
+	u64 found = 0;
+	long n = 1;
+
+	while (n > 0 && --calls) {	/* 0 are no end */
+		n = catalogs ? shelf_pin_catalogs(&pin, &at, (void *)p, room) :
+			       shelf_pin_products(&pin, &at, p, room);
+		assert_true(n >= -EINVAL && n <= (long)room);
+		found += n > 0 ? (u64)n : 0;
+	}
+	free(p);
+	return found;
+}
+
+static void test_scans(void **state)
+{
+	static struct garbage g;
+	u64 found[2] = { 0 };
+	u32 round, i;
+
+	(void)state;
+	begin(&g);
+	for (round = 0; round < ROUNDS; round++) {
+		fill(&g, round);
+		for (i = 0; i < 2; i++)
+			found[i] += try_scan(&g, i, SHELF_LEAF_SLOTS + round % 100,
+					     round % 100 ? 10 : 0);
+	}
+	end(&g);
+	assert_true(found[0] > ENOUGH && found[1] > ENOUGH);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_views),
 		cmocka_unit_test(test_calls),
+		cmocka_unit_test(test_scans),
 	};
 
 	UNIT_MAIN(tests, argc, argv);

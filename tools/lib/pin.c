@@ -189,6 +189,15 @@ static long scan_by_ioctl(const struct shelf_pin *pin, bool catalogs, struct she
 	return q.count;
 }
 
+/* So many stretches are looked at before the pin is: what it pinned may be gone. */
+#define SCAN_STEPS	1024U
+
+/* Each stretch has an entry of its own, so only a damaged file has more. */
+static bool too_many(const struct shelf_pin *pin, const struct shelf_scan *c)
+{
+	return pin->at && c->looked / SHELF_NODE_ENTRIES > pin->view.mask / SHELF_PAGE_BYTES;
+}
+
 static long scan_mapped(const struct shelf_pin *pin, bool catalogs, struct shelf_scan *c,
 			void *out, size_t room)
 {
@@ -197,7 +206,7 @@ static long scan_mapped(const struct shelf_pin *pin, bool catalogs, struct shelf
 
 	return shelf_scan_copy(&pin->view, catalogs ? r->catalog_dir : r->product_dir,
 			       catalogs ? SHELF_CATALOG_DIR_BITS : SHELF_PRODUCT_DIR_BITS,
-			       c, out, n, UINT32_MAX);
+			       c, out, n, SCAN_STEPS);
 }
 
 /* The cursor stays where it was unless what was read is of the snapshot. */
@@ -214,6 +223,8 @@ static long scan(const struct shelf_pin *pin, bool catalogs, struct shelf_scan *
 			      scan_by_ioctl(pin, catalogs, &c, out, room);
 		if (pin->at)
 			n = settled(pin, n);
+		if (n >= 0 && too_many(pin, &c))
+			n = -EINVAL;
 	}
 	if (n >= 0)
 		*cursor = c;

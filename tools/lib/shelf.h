@@ -298,10 +298,10 @@ int shelf_pin_get(const struct shelf_pin *pin, __s64 id, struct shelf_product *p
 
 /*
  * All products, all catalogs. Begin with a zeroed cursor; each call returns how
- * many it wrote, 0 at the end. EINVAL: @room below SHELF_LEAF_SLOTS. The order is
- * the shelf's own and the same in all generations, so a cursor is good for another
- * pin too, to go on with. Of catalogs believe id, generation and count; of
- * products, attrs_ref is for shelf_pin_attrs().
+ * many it wrote, 0 at the end. EINVAL: @room below SHELF_LEAF_SLOTS, or a damaged
+ * file. The order is the shelf's own and the same in all generations, so a cursor
+ * is good for another pin too, to go on with. Of catalogs believe id, generation
+ * and count; of products, attrs_ref is for shelf_pin_attrs().
  */
 long shelf_pin_products(const struct shelf_pin *pin, struct shelf_scan *cursor,
 			struct shelf_product *out, size_t room);
