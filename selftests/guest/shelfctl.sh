@@ -8,7 +8,7 @@
 set -u
 export PATH=$PWD/build/tools:$PATH
 dir=$(mktemp -d)
-trap 'shelfctl destroy tool 2>/dev/null; rm -rf "$dir"' EXIT
+trap 'shelfctl destroy tool 2>/dev/null; shelfctl destroy copy 2>/dev/null; rm -rf "$dir"' EXIT
 n=0 bad=0
 
 check()
@@ -101,6 +101,24 @@ check 'stats' grep -q '^hits ' <(shelfctl stats tool)
 check 'wait for what is there' status 0 shelfctl wait tool 4
 check 'wait for what does not come' status 1 shelfctl wait tool 5 --timeout 0.2
 check 'a shelf that is not' status 1 shelfctl get nothing product 1
+
+# Settings.
+set_limits() { shelfctl set tool --lease-ms 2500 --lease-max-ms 60000 --pin-bytes 8M --quarantine-ms 0 --batch-bytes 32M; }
+check 'set' status 0 set_limits
+check 'show tells' grep -q '"batch_bytes":33554432,"quarantine_ms":0,"lease_ms":2500,"lease_max_ms":60000,"pin_bytes":8388608,"pins":0,"bytes_pinned":0,"revoked_pins":0,' \
+	<(shelfctl show tool -j)
+check 'list tells' grep -q '"quarantine_ms":0,"lease_ms":2500,"lease_max_ms":60000,"pin_bytes":8388608' <(shelfctl list -j)
+check 'stats tell' grep -q '^pin_bytes 8388608$' <(shelfctl stats tool)
+check 'set a shelf that is not' status 1 shelfctl set nothing --lease-ms 5
+check 'set what the kernel refuses' status 1 shelfctl set tool --batch-bytes 1
+check 'create with limits' status 0 shelfctl create copy --max-bytes 64M --lease-ms 7 --lease-max-ms 9 --pin-bytes 1M
+check 'and they are there' grep -q '"lease_ms":7,"lease_max_ms":9,"pin_bytes":1048576' <(shelfctl show copy -j)
+check 'and can change' status 0 shelfctl set copy --lease-ms 60000 --lease-max-ms 60000
+
+printf '{"op":"delete","product":4}\n' >"$dir/small"
+check 'a batch that does not wait' status 0 shelfctl apply tool "$dir/small" --no-wait
+check 'no pins' [ "$(shelfctl pins tool -j)" = '[]' ]
+
 check 'destroy' status 0 shelfctl destroy tool
 check 'the node is gone' [ ! -e /dev/shelf/tool ]
 check 'destroy twice is refused' status 1 shelfctl destroy tool

@@ -103,6 +103,8 @@ run create
 check "create without a size" 2 '' 'max-bytes'
 run create --max-bytes 4M --quarantine-ms 3600001
 check "quarantine over an hour" 2 '' 'hour'
+run create --max-bytes 4M --lease-ms 5
+check "a lease of a file" 1 '' 'keeps nothing'
 run show
 check "show what isn't there" 1 '' 'No such file'
 echo text >text.shelf
@@ -122,6 +124,10 @@ check "and then it is gone" 1 '' 'No such file'
 shelf=a.shelf
 run show
 check "an empty shelf is generation 1" 0 '^generation 1$'
+run set --lease-ms 5
+check "settings of a file" 1 '' 'stay as they are'
+run pins
+check "pins of a file" 1 '' 'knows nothing of its readers'
 run -j show
 check "show in JSON" 0 '^\{"name":"a.shelf","generation":1,.*"max_bytes":67108864,'
 
@@ -158,6 +164,11 @@ usage "limit 0" 'limit is 0' --hosted a.shelf get catalog 1 --limit 0
 usage "limit below 0" 'not a number' --hosted a.shelf get catalog 1 --limit -1
 usage "limit of a product" 'for catalogs' --hosted a.shelf get product 1 --limit 1
 usage "a timeout that is none" 'not a time' --hosted a.shelf wait 1 --timeout nan
+usage "set nothing" 'set what' --hosted a.shelf set
+usage "set what can't change" 'set takes no --max-bytes' --hosted a.shelf set --max-bytes 64M
+usage "a lease of nothing" 'lease-ms is 0' --hosted a.shelf set --lease-ms 0
+usage "a lease over a week" 'lease-max-ms is more' --hosted a.shelf set --lease-max-ms 604800001
+usage "pins may keep nothing" 'pin-bytes is 0' --hosted a.shelf set --pin-bytes 0
 usage "expect what" 'not a number' --hosted a.shelf apply - --expect x
 "$ctl" help >out 2>err
 status=$?

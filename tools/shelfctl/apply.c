@@ -28,6 +28,7 @@ struct apply {
 	const char *file;
 	FILE *in;
 	struct shelf_batch *batch;
+	bool no_wait;
 	struct line line;
 	__u64 number;
 	__u64 bytes;
@@ -222,6 +223,8 @@ static int apply_batch(struct apply *ap, struct shelf_writer *w, const __u64 *ex
 
 	if (shelf_batch_begin(w, &ap->batch, &err))
 		return fail(STATUS_REFUSED, err.error, "%s", err.message);
+	if (ap->no_wait)
+		shelf_batch_no_wait(ap->batch);
 	status = apply_lines(ap);
 	if (status) {
 		shelf_batch_abort(ap->batch);
@@ -253,7 +256,7 @@ static int apply_file(struct apply *ap, const struct args *a, const __u64 *expec
 
 int run_apply(const struct args *a)
 {
-	struct apply ap = { .in = stdin };
+	struct apply ap = { .in = stdin, .no_wait = a->value[OPT_NO_WAIT] };
 	__u64 expect;
 	int status;
 

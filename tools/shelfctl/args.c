@@ -24,11 +24,20 @@ static const struct {
 	[OPT_BATCH_BYTES] = { "batch-bytes", 0, true, false },
 	[OPT_QUARANTINE_MS] = { "quarantine-ms", 0, true, false },
 	[OPT_SEED] = { "seed", 0, true, false },
+	[OPT_LEASE_MS] = { "lease-ms", 0, true, false },
+	[OPT_LEASE_MAX_MS] = { "lease-max-ms", 0, true, false },
+	[OPT_PIN_BYTES] = { "pin-bytes", 0, true, false },
 	[OPT_EXPECT] = { "expect", 0, true, false },
+	[OPT_NO_WAIT] = { "no-wait", 0, false, false },
 	[OPT_AFTER] = { "after", 0, true, false },
 	[OPT_LIMIT] = { "limit", 0, true, false },
 	[OPT_TIMEOUT] = { "timeout", 0, true, false },
 };
+
+const char *option_name(enum option o)
+{
+	return options[o].name;
+}
 
 static bool is_option(const char *arg)
 {
@@ -232,6 +241,22 @@ int args_size(const struct args *a, enum option o, __u64 *out)
 bad:
 	return fail(STATUS_USAGE, 0, "--%s is not a size: %s", options[o].name,
 		    a->value[o]);
+}
+
+int args_seconds(const struct args *a, enum option o, __u64 *out)
+{
+	const char *text = a->value[o];
+	double seconds;
+	char *end;
+
+	if (!text)
+		return 0;
+	seconds = strtod(text, &end);
+	if (end == text || *end || !(seconds >= 0 && seconds <= 1e9))
+		return fail(STATUS_USAGE, 0, "--%s is not a time: %s", options[o].name,
+			    text);
+	*out = (__u64)(seconds * 1e9);
+	return 0;
 }
 
 int args_id(const char *text, const char *what, __s64 *out)

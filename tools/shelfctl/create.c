@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * shelfctl create, destroy
+ * shelfctl create, set, destroy
  */
 #include <string.h>
 
@@ -21,22 +21,62 @@ static int done(const struct args *a, const char *what)
 	return STATUS_OK;
 }
 
-static int settings(const struct args *a, struct shelf_settings *s, __u64 *seed)
+/* What is there in struct shelf_settings as 0 for "not given" can't be 0. */
+static int not_zero(const struct args *a, enum option o, __u64 value)
+{
+	return a->value[o] && !value ?
+	       fail(STATUS_USAGE, 0, "--%s is 0", option_name(o)) : 0;
+}
+
+static int size_limit(const struct args *a, enum option o, __u64 *out)
+{
+	return args_size(a, o, out) || not_zero(a, o, *out) ? STATUS_USAGE : 0;
+}
+
+static int lease_limit(const struct args *a, enum option o, __u32 *out)
 {
 	__u64 ms = 0;
 
-	if (no_words(a) || args_size(a, OPT_MAX_BYTES, &s->max_bytes) ||
-	    args_size(a, OPT_BATCH_BYTES, &s->batch_bytes) ||
-	    args_u64(a, OPT_QUARANTINE_MS, &ms) || args_u64(a, OPT_SEED, seed))
+	if (args_u64(a, o, &ms) || not_zero(a, o, ms))
+		return STATUS_USAGE;
+	if (ms > SHELF_LEASE_MS_MAX)
+		return fail(STATUS_USAGE, 0, "--%s is more than a week", option_name(o));
+	*out = (__u32)ms;
+	return 0;
+}
+
+static int quarantine(const struct args *a, long long *out)
+{
+	__u64 ms = 0;
+
+	if (args_u64(a, OPT_QUARANTINE_MS, &ms))
+		return STATUS_USAGE;
+	if (ms > 3600000)
+		return fail(STATUS_USAGE, 0, "--quarantine-ms is more than an hour");
+	if (a->value[OPT_QUARANTINE_MS])
+		*out = (long long)ms;
+	return 0;
+}
+
+/* Those that can change. */
+static int limits(const struct args *a, struct shelf_settings *s)
+{
+	if (no_words(a) || size_limit(a, OPT_BATCH_BYTES, &s->batch_bytes) ||
+	    quarantine(a, &s->quarantine_ms) ||
+	    lease_limit(a, OPT_LEASE_MS, &s->lease_ms) ||
+	    lease_limit(a, OPT_LEASE_MAX_MS, &s->lease_max_ms) ||
+	    size_limit(a, OPT_PIN_BYTES, &s->pin_bytes))
+		return STATUS_USAGE;
+	return 0;
+}
+
+static int settings(const struct args *a, struct shelf_settings *s, __u64 *seed)
+{
+	if (limits(a, s) || args_size(a, OPT_MAX_BYTES, &s->max_bytes) ||
+	    args_u64(a, OPT_SEED, seed))
 		return STATUS_USAGE;
 	if (!a->value[OPT_MAX_BYTES])
 		return fail(STATUS_USAGE, 0, "create needs --max-bytes");
-	if (ms > 3600000)
-		return fail(STATUS_USAGE, 0, "--quarantine-ms is more than an hour");
-	if (a->value[OPT_BATCH_BYTES] && !s->batch_bytes)
-		return fail(STATUS_USAGE, 0, "--batch-bytes is 0");
-	if (a->value[OPT_QUARANTINE_MS])
-		s->quarantine_ms = (long long)ms;
 	if (a->value[OPT_SEED])
 		s->seed = seed;
 	return 0;
@@ -55,6 +95,23 @@ int run_create(const struct args *a)
 	if (ret)
 		return fail(STATUS_REFUSED, ret, "%s: %s", a->shelf, err.message);
 	return done(a, "created");
+}
+
+int run_set(const struct args *a)
+{
+	struct shelf_settings s = { .quarantine_ms = -1 };
+	struct shelf_error err;
+	int ret;
+
+	if (limits(a, &s))
+		return STATUS_USAGE;
+	if (s.quarantine_ms < 0 && !s.batch_bytes && !s.lease_ms && !s.lease_max_ms &&
+	    !s.pin_bytes)
+		return fail(STATUS_USAGE, 0, "set what?");
+	ret = shelf_set(a->shelf, &s, &err);
+	if (ret)
+		return fail(STATUS_REFUSED, ret, "%s: %s", a->shelf, err.message);
+	return done(a, "set");
 }
 
 int run_destroy(const struct args *a)

@@ -29,7 +29,11 @@ enum option {
 	OPT_BATCH_BYTES,
 	OPT_QUARANTINE_MS,
 	OPT_SEED,
+	OPT_LEASE_MS,
+	OPT_LEASE_MAX_MS,
+	OPT_PIN_BYTES,
 	OPT_EXPECT,
+	OPT_NO_WAIT,
 	OPT_AFTER,
 	OPT_LIMIT,
 	OPT_TIMEOUT,
@@ -66,8 +70,11 @@ extern const struct command commands[];
 /* args.c: each returns a status, having told what is wrong */
 int args_parse(int argc, char **argv, struct args *a, const struct command **c);
 void args_free(struct args *a);
+const char *option_name(enum option o);
 int args_size(const struct args *a, enum option o, __u64 *out);
 int args_u64(const struct args *a, enum option o, __u64 *out);
+/* A time in seconds, as nanoseconds. */
+int args_seconds(const struct args *a, enum option o, __u64 *out);
 int args_id(const char *text, const char *what, __s64 *out);
 
 /* out.c */
@@ -79,17 +86,28 @@ int fail(int status, int error, const char *format, ...)
 int fail_at(int status, int error, const char *file, __u64 line, size_t column,
 	    const char *message);
 void put_string(FILE *to, const char *text);
+/* Makes of other people's text what a terminal does not obey and JSON may hold. */
+void make_plain(char *text);
 /* out of memory: there is nothing to save */
 void *xalloc(void *old, size_t n, size_t size);
 int open_shelf(const struct args *a, struct shelf **out);
 
+/*
+ * stats.c: what the kernel shows of a shelf under this name, into @value of
+ * SYSFS_VALUE bytes. False: a hosted shelf, or the kernel shows no such thing.
+ */
+#define SYSFS_VALUE	4097
+bool sysfs_value(const struct args *a, const char *file, char *value);
+
 /* The commands. */
 int run_create(const struct args *a);
+int run_set(const struct args *a);
 int run_destroy(const struct args *a);
 int run_list(const struct args *a);
 int run_show(const struct args *a);
 int run_apply(const struct args *a);
 int run_get(const struct args *a);
+int run_pins(const struct args *a);
 int run_stats(const struct args *a);
 int run_wait(const struct args *a);
 int run_help(const struct args *a);

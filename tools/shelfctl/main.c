@@ -11,20 +11,35 @@
 #define SHELF_VERSION "unknown"
 #endif
 
+#define LIMITS_USAGE \
+	"[--batch-bytes SIZE] [--quarantine-ms N]\n" \
+	"      [--lease-ms N] [--lease-max-ms N] [--pin-bytes SIZE]"
+#define LIMITS	(OPT_BIT(OPT_BATCH_BYTES) | OPT_BIT(OPT_QUARANTINE_MS) | \
+		 OPT_BIT(OPT_LEASE_MS) | OPT_BIT(OPT_LEASE_MAX_MS) | OPT_BIT(OPT_PIN_BYTES))
+
 const struct command commands[] = {
-	{ "create", "--max-bytes SIZE [--batch-bytes SIZE] [--quarantine-ms N] [--seed N]",
-	  "Makes an empty shelf. SIZE is bytes, or takes a suffix K, M or G.",
-	  OPT_BIT(OPT_MAX_BYTES) | OPT_BIT(OPT_BATCH_BYTES) |
-	  OPT_BIT(OPT_QUARANTINE_MS) | OPT_BIT(OPT_SEED), true, run_create },
+	{ "create", "--max-bytes SIZE [--seed N] " LIMITS_USAGE,
+	  "Makes an empty shelf. SIZE is bytes, or takes a suffix K, M or G. For what the\n"
+	  "limits are see help set.",
+	  OPT_BIT(OPT_MAX_BYTES) | OPT_BIT(OPT_SEED) | LIMITS, true, run_create },
+	{ "set", LIMITS_USAGE,
+	  "Changes limits of a shelf of the kernel: bytes of a batch; milliseconds for\n"
+	  "which what a commit replaces is left alone; those that a pin lasts if it asks\n"
+	  "for nothing, and at most; bytes that pins alone may keep.",
+	  LIMITS, true, run_set },
 	{ "destroy", "", "Destroys a shelf. Who has it open keeps what is there.",
 	  0, true, run_destroy },
 	{ "list", "", "Lists the kernel's shelves.", 0, false, run_list },
 	{ "show", "", "Tells generation, sizes and limits of a shelf.",
 	  0, true, run_show },
-	{ "apply", "FILE [--expect GENERATION]",
+	{ "apply", "FILE [--expect GENERATION] [--no-wait]",
 	  "Applies a file (- is standard input) of one JSON object a line, all of\n"
-	  "it or nothing. --expect refuses if another generation is the newest.",
-	  OPT_BIT(OPT_EXPECT), true, run_apply },
+	  "it or nothing. --expect refuses if another generation is the newest.\n"
+	  "--no-wait: not for the grace period of the kernel's readers; for many\n"
+	  "small batches.",
+	  OPT_BIT(OPT_EXPECT) | OPT_BIT(OPT_NO_WAIT), true, run_apply },
+	{ "pins", "", "Lists who keeps which snapshot of a shelf of the kernel, and what that keeps.",
+	  0, true, run_pins },
 	{ "get", "product ID... | catalog ID [--after ID] [--limit N]",
 	  "Prints products, all from one generation, or a catalog's members in\n"
 	  "ascending order.",

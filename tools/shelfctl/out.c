@@ -17,7 +17,7 @@ bool json_output;
  * Messages quote what the user gave us. A terminal must not obey it, and JSON
  * must be UTF-8.
  */
-static void make_plain(char *text)
+void make_plain(char *text)
 {
 	json_t *s;
 	char *c;

@@ -23,9 +23,11 @@ static int list_one(const struct shelf_listing *l, void *arg)
 	put_string(stdout, l->name);
 	printf(",\"generation\":%llu,\"products\":%llu,\"catalogs\":%llu,"
 	       "\"memberships\":%llu,\"bytes\":%llu,\"max_bytes\":%llu,"
-	       "\"batch_bytes\":%llu,\"quarantine_ms\":%u,\"opens\":%u}",
+	       "\"batch_bytes\":%llu,\"quarantine_ms\":%u,\"lease_ms\":%u,"
+	       "\"lease_max_ms\":%u,\"pin_bytes\":%llu,\"opens\":%u}",
 	       l->generation, l->products, l->catalogs, l->memberships, l->bytes,
-	       l->max_bytes, l->batch_bytes, l->quarantine_ms, l->opens);
+	       l->max_bytes, l->batch_bytes, l->quarantine_ms, l->lease_ms,
+	       l->lease_max_ms, l->pin_bytes, l->opens);
 	return 0;
 }
 
@@ -50,7 +52,7 @@ static void show_json(const struct shelf_ioc_info *i)
 	printf(",\"generation\":%llu,\"oldest\":%llu,\"products\":%llu,"
 	       "\"catalogs\":%llu,\"memberships\":%llu,\"attrs_bytes\":%llu,"
 	       "\"max_bytes\":%llu,\"arena_bytes\":%llu,\"committed_ns\":%llu,"
-	       "\"abi\":%u}\n", i->generation, i->oldest, i->products, i->catalogs,
+	       "\"abi\":%u", i->generation, i->oldest, i->products, i->catalogs,
 	       i->memberships, i->attrs_bytes, i->max_bytes, i->arena_bytes,
 	       i->committed_ns, i->abi);
 }
@@ -63,6 +65,24 @@ static void show_text(const struct shelf_ioc_info *i)
 	       i->name, i->generation, i->oldest, i->products, i->catalogs,
 	       i->memberships, i->attrs_bytes, i->max_bytes, i->arena_bytes,
 	       i->committed_ns, i->abi);
+}
+
+/*
+ * Settings, and what pins make of them: of the kernel's shelves, to whoever may
+ * read sysfs, which takes no rights to the device.
+ */
+static void show_settings(const struct args *a)
+{
+	static const char *const file[] = {
+		"batch_bytes", "quarantine_ms", "lease_ms", "lease_max_ms",
+		"pin_bytes", "pins", "bytes_pinned", "revoked_pins", "early_reuses",
+	};
+	char value[SYSFS_VALUE];
+	size_t i;
+
+	for (i = 0; i < sizeof(file) / sizeof(file[0]); i++)
+		if (sysfs_value(a, file[i], value))
+			printf(json_output ? ",\"%s\":%s" : "%s %s\n", file[i], value);
 }
 
 int run_show(const struct args *a)
@@ -81,15 +101,16 @@ int run_show(const struct args *a)
 	if (ret)
 		return fail(STATUS_REFUSED, ret, "%s: %s", a->shelf, strerror(-ret));
 	(json_output ? show_json : show_text)(&info);
+	show_settings(a);
+	if (json_output)
+		puts("}");
 	return STATUS_OK;
 }
 
 static int wait_arguments(const struct args *a, __u64 *generation, __s64 *timeout_ns)
 {
-	const char *text = a->value[OPT_TIMEOUT];
-	double seconds;
+	__u64 timeout = 0;
 	__s64 awaited;
-	char *end;
 
 	if (a->words != 1)
 		return fail(STATUS_USAGE, 0, "wait takes one GENERATION");
@@ -98,13 +119,9 @@ static int wait_arguments(const struct args *a, __u64 *generation, __s64 *timeou
 	if (awaited < 0)
 		return fail(STATUS_USAGE, 0, "GENERATION is below 0");
 	*generation = (__u64)awaited;
-	*timeout_ns = -1;
-	if (!text)
-		return 0;
-	seconds = strtod(text, &end);
-	if (end == text || *end || !(seconds >= 0 && seconds <= 1e9))
-		return fail(STATUS_USAGE, 0, "--timeout is not a time: %s", text);
-	*timeout_ns = (__s64)(seconds * 1e9);
+	if (args_seconds(a, OPT_TIMEOUT, &timeout))
+		return STATUS_USAGE;
+	*timeout_ns = a->value[OPT_TIMEOUT] ? (__s64)timeout : -1;
 	return 0;
 }
 

@@ -60,22 +60,40 @@ static void print_end(const struct printer *p)
 		puts(p->any ? "}" : "{}");
 }
 
-static void print_file(struct printer *p, int dir, const char *file, const char *name)
+/* False: it is writable only, or gone. */
+static bool read_file(int dir, const char *file, char *value)
 {
-	char value[4096 + 1];
 	int fd = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	ssize_t n;
 
 	if (fd < 0)
-		return;		/* writable only, or gone */
-	n = read(fd, value, sizeof(value) - 1);
+		return false;
+	n = read(fd, value, SYSFS_VALUE - 1);
 	close(fd);
 	if (n < 0)
-		return;
+		return false;
 	while (n && value[n - 1] == '\n')
 		n--;
 	value[n] = 0;
-	print_value(p, name, value);
+	return true;
+}
+
+bool sysfs_value(const struct args *a, const char *file, char *value)
+{
+	char path[sizeof(SYSFS_DIR) + SHELF_NAME_MAX + 32];
+
+	if (strchr(a->shelf, '/') || strlen(a->shelf) > SHELF_NAME_MAX)
+		return false;
+	snprintf(path, sizeof(path), SYSFS_DIR "%s/%s", a->shelf, file);
+	return read_file(AT_FDCWD, path, value);
+}
+
+static void print_file(struct printer *p, int dir, const char *file, const char *name)
+{
+	char value[SYSFS_VALUE];
+
+	if (read_file(dir, file, value))
+		print_value(p, name, value);
 }
 
 static int visible(const struct dirent *e)
