@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "json.h"
@@ -23,12 +22,17 @@ struct line_mark {
  * struct apply - a file on its way
  * @size: bytes of the file, 0 if nobody knows
  * @next_op: index of the next operation to be staged
+ * @begun: line of a begin that no end has followed yet, or 0
+ * @ops_before: operations in front of it
  */
 struct apply {
 	const char *file;
 	FILE *in;
+	struct shelf_writer *writer;
 	struct shelf_batch *batch;
 	bool no_wait;
+	__u64 begun;
+	__u64 ops_before;
 	struct line line;
 	__u64 number;
 	__u64 bytes;
@@ -41,14 +45,6 @@ struct apply {
 	__s64 started;
 	__s64 shown;
 };
-
-static __s64 clock_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (__s64)t.tv_sec * 1000000000LL + t.tv_nsec;
-}
 
 static void progress_begin(struct apply *ap)
 {
@@ -123,6 +119,60 @@ static int refused(struct apply *ap, const struct shelf_error *err)
 	return fail(STATUS_REFUSED, err->error, "%s: %s", ap->file, err->message);
 }
 
+static int begin_batch(struct apply *ap)
+{
+	struct shelf_error err;
+
+	if (shelf_batch_begin(ap->writer, &ap->batch, &err))
+		return fail(STATUS_REFUSED, err.error, "%s", err.message);
+	if (ap->no_wait)
+		shelf_batch_no_wait(ap->batch);
+	ap->next_op = 0;
+	ap->marks = 0;
+	return 0;
+}
+
+static int misplaced(struct apply *ap, __u64 number, const char *why)
+{
+	progress_end(ap);
+	return fail_at(STATUS_INPUT, 0, ap->file, number, 0, why);
+}
+
+/*
+ * An export that has to begin anew takes back its own lines, and with them all
+ * that are staged: they must all have been its own.
+ */
+static int restart(struct apply *ap)
+{
+	if (ap->ops_before)
+		return misplaced(ap, ap->number,
+				 "restart takes back lines in front of its begin as well");
+	shelf_batch_abort(ap->batch);
+	ap->batch = NULL;
+	return begin_batch(ap);
+}
+
+/* P1. What has a begin counts only with its end: half an export is none. */
+static int mark(struct apply *ap)
+{
+	switch (ap->line.kind) {
+	case LINE_BEGIN:
+		if (ap->begun)
+			return misplaced(ap, ap->begun, "begin without an end");
+		ap->begun = ap->number;
+		ap->ops_before = ap->next_op;
+		return 0;
+	case LINE_END:
+		if (!ap->begun)
+			return misplaced(ap, ap->number, "end without a begin");
+		ap->begun = 0;
+		ap->ops_before = 0;
+		return 0;
+	default:
+		return restart(ap);
+	}
+}
+
 static int stage(struct apply *ap, struct shelf_error *err)
 {
 	const struct line *l = &ap->line;
@@ -172,6 +222,8 @@ static int apply_line(struct apply *ap, char *text, size_t n)
 		return fail_at(STATUS_INPUT, 0, ap->file, ap->number,
 			       line_err.column, line_err.message);
 	}
+	if (ap->line.kind >= LINE_BEGIN)
+		return mark(ap);
 	mark_line(ap);
 	if (stage(ap, &err))
 		return refused(ap, &err);
@@ -195,6 +247,8 @@ static int apply_lines(struct apply *ap)
 	if (!status && !feof(ap->in))
 		status = fail(STATUS_REFUSED, -errno, "%s: %s", ap->file,
 			      strerror(errno));
+	if (!status && ap->begun)
+		status = misplaced(ap, ap->begun, "begin without an end");
 	free(text);
 	return status;
 }
@@ -215,17 +269,14 @@ static void print_result(const struct shelf_result *r)
 }
 
 /* Everything is read and staged before anything is committed. */
-static int apply_batch(struct apply *ap, struct shelf_writer *w, const __u64 *expect)
+static int apply_batch(struct apply *ap, const __u64 *expect)
 {
 	struct shelf_result result;
 	struct shelf_error err;
-	int status;
+	int status = begin_batch(ap);
 
-	if (shelf_batch_begin(w, &ap->batch, &err))
-		return fail(STATUS_REFUSED, err.error, "%s", err.message);
-	if (ap->no_wait)
-		shelf_batch_no_wait(ap->batch);
-	status = apply_lines(ap);
+	if (!status)
+		status = apply_lines(ap);
 	if (status) {
 		shelf_batch_abort(ap->batch);
 		return status;
@@ -239,16 +290,15 @@ static int apply_batch(struct apply *ap, struct shelf_writer *w, const __u64 *ex
 
 static int apply_file(struct apply *ap, const struct args *a, const __u64 *expect)
 {
-	struct shelf_writer *w;
 	struct shelf_error err;
 	int status;
 
-	if (shelf_writer_open(a->shelf, &w, &err))
+	if (shelf_writer_open(a->shelf, &ap->writer, &err))
 		return fail(STATUS_REFUSED, err.error, "%s: %s", a->shelf, err.message);
 	progress_begin(ap);
-	status = apply_batch(ap, w, expect);
+	status = apply_batch(ap, expect);
 	progress_end(ap);
-	shelf_writer_close(w);
+	shelf_writer_close(ap->writer);
 	line_free(&ap->line);
 	free(ap->mark);
 	return status;

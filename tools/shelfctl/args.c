@@ -32,6 +32,9 @@ static const struct {
 	[OPT_AFTER] = { "after", 0, true, false },
 	[OPT_LIMIT] = { "limit", 0, true, false },
 	[OPT_TIMEOUT] = { "timeout", 0, true, false },
+	[OPT_OUTPUT] = { "output", 'o', true, false },
+	[OPT_LEASE] = { "lease", 0, true, false },
+	[OPT_TRIES] = { "tries", 0, true, false },
 };
 
 const char *option_name(enum option o)

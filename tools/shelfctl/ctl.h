@@ -37,6 +37,9 @@ enum option {
 	OPT_AFTER,
 	OPT_LIMIT,
 	OPT_TIMEOUT,
+	OPT_OUTPUT,
+	OPT_LEASE,
+	OPT_TRIES,
 	OPTIONS
 };
 
@@ -86,8 +89,11 @@ int fail(int status, int error, const char *format, ...)
 int fail_at(int status, int error, const char *file, __u64 line, size_t column,
 	    const char *message);
 void put_string(FILE *to, const char *text);
+/* The same for what is no error. */
+void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Makes of other people's text what a terminal does not obey and JSON may hold. */
 void make_plain(char *text);
+__s64 clock_ns(void);
 /* out of memory: there is nothing to save */
 void *xalloc(void *old, size_t n, size_t size);
 int open_shelf(const struct args *a, struct shelf **out);
@@ -107,6 +113,7 @@ int run_list(const struct args *a);
 int run_show(const struct args *a);
 int run_apply(const struct args *a);
 int run_get(const struct args *a);
+int run_export(const struct args *a);
 int run_pins(const struct args *a);
 int run_stats(const struct args *a);
 int run_wait(const struct args *a);

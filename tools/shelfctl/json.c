@@ -27,7 +27,8 @@ typedef bool (*take_fn)(struct parse *p, const json_t *v, struct span at);
 #define PRODUCT_OPS	(CHANGES | KIND(SHELF_OP_DELETE))
 #define MEMBER_OPS	(KIND(SHELF_OP_CATALOG_ADD) | KIND(SHELF_OP_CATALOG_REMOVE))
 #define CATALOG_OPS	(MEMBER_OPS | KIND(SHELF_OP_CATALOG_DELETE))
-#define PRINTED_OPS	(KIND(SHELF_OP_PUT) | KIND(SHELF_OP_CATALOG_ADD))
+#define MARKS		(KIND(LINE_BEGIN) | KIND(LINE_RESTART) | KIND(LINE_END))
+#define PRINTED_OPS	(KIND(SHELF_OP_PUT) | KIND(SHELF_OP_CATALOG_ADD) | MARKS)
 
 static bool __attribute__((format(printf, 3, 4)))
 wrong(struct parse *p, size_t at, const char *format, ...)
@@ -214,13 +215,16 @@ static const struct field {
 
 static const struct {
 	const char *name;
-	enum shelf_op_kind kind;
+	unsigned int kind;
 } ops[] = {
 	{ "put", SHELF_OP_PUT },
 	{ "patch", SHELF_OP_PATCH },
 	{ "delete", SHELF_OP_DELETE },
 	{ "add", SHELF_OP_CATALOG_ADD },
 	{ "remove", SHELF_OP_CATALOG_REMOVE },
+	{ "begin", LINE_BEGIN },
+	{ "restart", LINE_RESTART },
+	{ "end", LINE_END },
 };
 
 #define OPS (sizeof(ops) / sizeof(ops[0]))
@@ -261,7 +265,7 @@ static bool take_op(struct parse *p, json_t *object)
 		return true;
 	}
 	return wrong(p, value_of(p, object, "op"),
-		     "op is not put, patch, delete, add or remove");
+		     "op is not put, patch, delete, add, remove, begin, restart or end");
 }
 
 static bool take_member(struct parse *p, const char *key, const json_t *v, size_t n)

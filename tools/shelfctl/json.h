@@ -13,13 +13,21 @@
 /* Members on a line that is printed: as many as one operation takes. */
 #define LINE_IDS	SHELF_MEMBERS_MAX
 
+/* Lines that are no operations: an export's marks. Behind enum shelf_op_kind. */
+enum {
+	LINE_BEGIN = SHELF_OP_CATALOG_DELETE + 1,
+	LINE_RESTART,
+	LINE_END,
+};
+
 /**
- * struct line - an operation; its memory is kept from line to line
+ * struct line - an operation or mark; its memory is kept from line to line
+ * @kind: enum shelf_op_kind, or one of the above
  * @change: of a put or patch; its id is that of every operation
  * @members: of a catalog's add or remove
  */
 struct line {
-	enum shelf_op_kind kind;
+	unsigned int kind;
 	struct shelf_change change;
 	__s64 *members;
 	size_t members_count;

@@ -38,6 +38,12 @@ const struct command commands[] = {
 	  "--no-wait: not for the grace period of the kernel's readers; for many\n"
 	  "small batches.",
 	  OPT_BIT(OPT_EXPECT) | OPT_BIT(OPT_NO_WAIT), true, run_apply },
+	{ "export", "[--output FILE] [--lease SECONDS] [--tries N]",
+	  "Prints all of the newest snapshot, which it pins, as lines that apply reads;\n"
+	  "with -o or --output to a FILE, which is whole then or not there. If the pin is\n"
+	  "revoked, it says so and begins anew, N times (5) in all: in a pipe with a line\n"
+	  "that takes back those before. --lease: for how long to ask.",
+	  OPT_BIT(OPT_OUTPUT) | OPT_BIT(OPT_LEASE) | OPT_BIT(OPT_TRIES), true, run_export },
 	{ "pins", "", "Lists who keeps which snapshot of a shelf of the kernel, and what that keeps.",
 	  0, true, run_pins },
 	{ "get", "product ID... | catalog ID [--after ID] [--limit N]",
@@ -85,6 +91,13 @@ static const char input_format[] =
 "in a patch \"attrs\":null clears. Attributes that are no JSON object are given\n"
 "as \"attrs_base64\":\"...\". The lines that get -j prints are such lines; the\n"
 "\"generation\" and \"total\" in them are ignored.\n"
+"\n"
+"An export stands between two lines more, and where it had to begin anew there is\n"
+"a third, which takes back all lines before:\n"
+"\n"
+"  {\"op\":\"begin\"}  {\"op\":\"end\"}  {\"op\":\"restart\"}\n"
+"\n"
+"A begin without its end is refused: what follows it may not be all.\n"
 "\n"
 "Exit status: 0 done; 1 the shelf or the system said no; 2 usage; 3 get: no\n"
 "such product or catalog; 4 the apply file is wrong, at FILE:LINE:COLUMN.\n";

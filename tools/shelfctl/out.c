@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "ctl.h"
 
@@ -81,6 +82,24 @@ int fail(int status, int error, const char *format, ...)
 	return status;
 }
 
+void note(const char *format, ...)
+{
+	char message[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(message, sizeof(message), format, args);
+	va_end(args);
+	make_plain(message);
+	if (!json_output) {
+		fprintf(stderr, "shelfctl: %s\n", message);
+		return;
+	}
+	fputs("{\"note\":{\"message\":", stderr);
+	put_string(stderr, message);
+	fputs("}}\n", stderr);
+}
+
 int fail_at(int status, int error, const char *file, __u64 line, size_t column,
 	    const char *message)
 {
@@ -97,6 +116,14 @@ int fail_at(int status, int error, const char *file, __u64 line, size_t column,
 	else
 		fprintf(stderr, "%s:%llu: %s\n", name, line, plain);
 	return status;
+}
+
+__s64 clock_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (__s64)t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
 void *xalloc(void *old, size_t n, size_t size)

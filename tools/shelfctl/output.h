@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Where an export goes: a file that is whole or not there, or standard output.
+ */
+#ifndef SHELFCTL_OUTPUT_H
+#define SHELFCTL_OUTPUT_H
+
+#include <stdio.h>
+#include <sys/types.h>
+
+/**
+ * struct output
+ * @to: NULL once it is closed
+ * @name: for messages, and of the file in the end
+ * @temp: what the file is called until it is whole; NULL: standard output
+ * @start: where in a file it begins, or -1: what is written can't be taken back
+ */
+struct output {
+	FILE *to;
+	const char *name;
+	char *temp;
+	off_t start;
+};
+
+/* @file: NULL or "-" is standard output. Returns a status, having told. */
+int output_open(struct output *o, const char *file);
+/* errno of what went wrong with what has been written so far. */
+int output_error(const struct output *o);
+/* Tells of that and forgets it, so that main() doesn't tell again; a status. */
+int output_broken(struct output *o, int error);
+/* Takes all back and returns 1; 0: it can't be, by what the output is. */
+int output_rewind(struct output *o);
+/* The file is whole: to disk, and to its name. Returns a status, having told. */
+int output_finish(struct output *o);
+/* It isn't, and goes; after output_finish() nothing happens. */
+void output_drop(struct output *o);
+
+#endif /* SHELFCTL_OUTPUT_H */
