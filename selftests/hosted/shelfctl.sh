@@ -773,5 +773,21 @@ shelf=clean.shelf
 run apply few.jsonl
 check "the clean copy is a shelf" 0
 
+shelf=trim.shelf
+run create --max-bytes 64M --quarantine-ms 0
+seq 1 60000 | sed 's/.*/{"op":"put","product":&,"attrs":{"name":"article number &"}}/' >many.jsonl
+seq 1 60000 | sed '/00$/d; s/.*/{"op":"delete","product":&}/' >most.jsonl
+run apply many.jsonl
+run apply most.jsonl
+blocks=$(stat -c %b trim.shelf)
+run trim
+check "trim" 0 'bytes held before, 2097152 now'
+run get product 600
+check "what is left is there" 0 'article number 600'
+[ $(($(stat -c %b trim.shelf) * 3)) -lt "$blocks" ] && verdict=ok || verdict="not ok"
+report "$verdict" "a trim gives the file's blocks back"
+run trim more
+check "trim takes no more" 2 '' 'too many arguments'
+
 echo "1..$count"
 [ $failed = 0 ]

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * shelfctl create, set, destroy
+ * shelfctl create, set, destroy, trim
  */
 #include <string.h>
 
@@ -125,4 +125,18 @@ int run_destroy(const struct args *a)
 	if (ret)
 		return fail(STATUS_REFUSED, ret, "%s: %s", a->shelf, err.message);
 	return done(a, "destroyed");
+}
+
+int run_trim(const struct args *a)
+{
+	struct shelf_trimmed t;
+	struct shelf_error err;
+
+	if (no_words(a))
+		return STATUS_USAGE;
+	if (shelf_trim(a->shelf, &t, &err))
+		return fail(STATUS_REFUSED, err.error, "%s: %s", a->shelf, err.message);
+	printf(json_output ? "{\"bytes_before\":%llu,\"bytes\":%llu}\n" :
+	       "%llu bytes held before, %llu now\n", t.before, t.after);
+	return STATUS_OK;
 }

@@ -115,6 +115,7 @@ int run_apply(const struct args *a);
 int run_get(const struct args *a);
 int run_export(const struct args *a);
 int run_pins(const struct args *a);
+int run_trim(const struct args *a);
 int run_stats(const struct args *a);
 int run_wait(const struct args *a);
 int run_help(const struct args *a);
