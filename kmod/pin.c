@@ -41,10 +41,10 @@ void pins_exit(struct store *st)
 	st->pins = NULL;
 }
 
-/* How many pinned generations are below @generation. */
-static u32 pinned_below(const struct pins *pins, u64 generation)
+/* How many of the first @n pinned generations are below @generation. */
+static u32 pinned_below(const struct pins *pins, u32 n, u64 generation)
 {
-	u32 low = 0, n = pins->count;
+	u32 low = 0;
 
 	while (n) {
 		u32 half = n / 2;
@@ -63,12 +63,13 @@ static void pinned_insert(struct pins *pins, u32 at, struct pinned *of, u64 gene
 {
 	u32 i;
 
-	for (i = pins->count++; i > at; i--) {
+	for (i = pins->count; i > at; i--) {
 		pins->of[i] = pins->of[i - 1];
 		pins->generation[i] = pins->generation[i - 1];
 	}
 	pins->of[at] = of;
 	pins->generation[at] = generation;
+	WRITE_ONCE(pins->count, pins->count + 1);	/* pins_check() looks, unlocked */
 }
 
 static void pinned_remove(struct pins *pins, u32 at)
@@ -79,7 +80,7 @@ static void pinned_remove(struct pins *pins, u32 at)
 		pins->of[i - 1] = pins->of[i];
 		pins->generation[i - 1] = pins->generation[i];
 	}
-	pins->count--;
+	WRITE_ONCE(pins->count, pins->count - 1);
 }
 
 static u64 newest(const struct store *st)
@@ -109,7 +110,7 @@ static int pinned_find(struct store *st, u64 generation, struct pinned **spare, 
 	u32 root;
 
 	lockdep_assert_held(&st->reclaim_lock);
-	*at = pinned_below(pins, generation);
+	*at = pinned_below(pins, pins->count, generation);
 	if (*at < pins->count && pins->generation[*at] == generation)
 		return 0;
 	if (generation < st->control->oldest)
@@ -253,10 +254,13 @@ static void revoke_all(struct store *st, const struct pinned *of)
  * ============
  */
 
-/* Counts @bytes that were born with @birth for all from the first that has them. */
+/*
+ * Counts @bytes that were born with @birth for all from the first that has them.
+ * Without the lock: behind @heirs others come to be pinned meanwhile.
+ */
 static void count_fresh(struct pins *pins, u64 birth, u64 bytes)
 {
-	pins->fresh[pinned_below(pins, birth)] += bytes;
+	pins->fresh[pinned_below(pins, pins->heirs, birth)] += bytes;
 }
 
 /* Adds up what count_fresh() noted for the generations up to the one at @at. */
@@ -365,7 +369,8 @@ void pins_settle(struct store *st, struct retired *r)
 	 * its place, and goes only under the commit lock, which we have.
 	 */
 	spin_lock(&st->reclaim_lock);
-	below = pinned_below(pins, r->generation);
+	below = pinned_below(pins, pins->count, r->generation);
+	pins->heirs = below;
 	if (below) {
 		to = pins->of[below - 1];
 		generation = pins->generation[below - 1];

@@ -67,7 +67,8 @@ struct pinned {
  * @slot: by token; kernel readers come here under RCU
  * @user: of the pin in each slot, beside each other so that counting is quick
  * @of, @generation: the pinned generations, ascending
- * @fresh: work space of retain()
+ * @fresh: work space of pins_settle()
+ * @heirs: likewise: how many there are that what is retired may be part of
  * @roots: root pages of the last generations, by their low bits
  */
 struct pins {
@@ -77,6 +78,7 @@ struct pins {
 	struct pinned *of[PINNED_MAX];
 	u64 generation[PINNED_MAX];
 	u64 fresh[PINNED_MAX];
+	u32 heirs;
 	u32 roots[ROOTS_KEPT];
 	u32 count;
 	u32 taken;
