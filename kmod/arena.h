@@ -58,6 +58,15 @@ static inline void arena_put_u32(u32 *to, u32 value)
 #endif
 }
 
+static inline void arena_put_u64(__u64 *to, u64 value)
+{
+#ifdef SHELF_TSAN
+	__atomic_store_n(to, value, __ATOMIC_RELEASE);
+#else
+	*to = value;
+#endif
+}
+
 static inline void arena_zero(void *to, size_t bytes)
 {
 #ifdef SHELF_TSAN

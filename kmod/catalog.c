@@ -281,8 +281,9 @@ static int catalog_edit(struct draft *d, struct shelf_record *r,
 	} else {
 		memset(c, 0, sizeof(*c));
 	}
-	d->root->catalogs += c->state - old.state;
-	d->root->memberships += c->count - (old.state ? old.count : 0);
+	arena_put_u64(&d->root->catalogs, d->root->catalogs + c->state - old.state);
+	arena_put_u64(&d->root->memberships,
+		      d->root->memberships + c->count - (old.state ? old.count : 0));
 	return 1;
 }
 

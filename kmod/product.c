@@ -201,8 +201,9 @@ static int product_edit(struct draft *d, struct shelf_product *p,
 		return ret;
 	if (product_same(p, &old))
 		return 0;
-	d->root->products += p->state - old.state;
-	d->root->attrs_bytes += (u64)p->attrs_len - old.attrs_len;
+	arena_put_u64(&d->root->products, d->root->products + p->state - old.state);
+	arena_put_u64(&d->root->attrs_bytes,
+		      d->root->attrs_bytes + p->attrs_len - old.attrs_len);
 	p->generation = d->generation;
 	if (!p->state)
 		memset(p, 0, sizeof(*p));

@@ -78,6 +78,13 @@ static u32 slab_new(struct draft *d, u32 slot_bytes, int *error)
 	return page;
 }
 
+static void slot_mark(struct shelf_page_header *h, u32 index, bool used)
+{
+	u64 *word = &h->writer[index / 64], bit = 1ULL << index % 64;
+
+	arena_put_u64(word, used ? *word | bit : *word & ~bit);
+}
+
 static u32 first_clear(const u64 *bits)
 {
 	u32 word = 0;
@@ -113,7 +120,7 @@ u32 slot_alloc(struct draft *d, u32 bytes, s64 key, int *error)
 		if (*error)
 			return 0;
 	}
-	h->writer[index / 64] |= 1ULL << index % 64;
+	slot_mark(h, index, true);
 	WRITE_ONCE(a->slot_bytes, a->slot_bytes + slot_bytes);
 	if (++m->used == slab_slots(h))
 		slab_unlink(a, page);
@@ -169,7 +176,7 @@ void slot_free(struct arena *a, u32 ref)
 	struct page_meta *m = page_meta(a, page);
 	u32 index = slot_index(h, ref);
 
-	h->writer[index / 64] &= ~(1ULL << index % 64);
+	slot_mark(h, index, false);
 	WRITE_ONCE(a->slot_bytes, a->slot_bytes - h->count);
 	if (m->used-- == slab_slots(h))
 		slab_link(a, page);
@@ -248,7 +255,7 @@ void slab_adopt_slot(struct arena *a, u32 ref)
 		arena_adopt_page(a, page, SHELF_KIND_SLAB, 0);
 		memset(h->writer, 0, sizeof(h->writer));
 	}
-	h->writer[index / 64] |= 1ULL << index % 64;
+	slot_mark(h, index, true);
 	page_meta(a, page)->used++;
 	a->slot_bytes += h->count;
 }

@@ -94,7 +94,7 @@ static int draft_root(struct draft *d)
 		return 0;
 	}
 	arena_zero(d->root, sizeof(*d->root));
-	d->root->magic = SHELF_ROOT_MAGIC;
+	arena_put_u64(&d->root->magic, SHELF_ROOT_MAGIC);
 	return 0;
 }
 
@@ -182,6 +182,12 @@ static u32 gather(struct draft *d, const struct batch *b, bool catalogs)
 	return n;
 }
 
+static void draft_stamp(struct draft *d)
+{
+	arena_put_u64(&d->root->generation, d->generation);
+	arena_put_u64(&d->root->committed_ns, store_realtime());
+}
+
 int draft_apply(struct draft *d, const struct batch *b)
 {
 	struct table products = {
@@ -205,8 +211,7 @@ int draft_apply(struct draft *d, const struct batch *b)
 		report_error(d->report, ret);
 		return ret;
 	}
-	d->root->generation = d->generation;
-	d->root->committed_ns = store_realtime();
+	draft_stamp(d);
 	d->report->ops = b->trims ? 0 : b->ops;
 	d->report->pages = d->pages_written;
 	return 0;
@@ -305,8 +310,7 @@ int store_init(struct store *st)
 	d = draft_start(st, 0, false, &report);
 	if (IS_ERR(d))
 		return (int)PTR_ERR(d);
-	d->root->generation = d->generation;
-	d->root->committed_ns = store_realtime();
+	draft_stamp(d);
 	draft_publish(d);
 	draft_retire(d);
 	/* An empty shelf is generation 1; 0 means "none" to those who wait. */
