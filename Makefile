@@ -25,7 +25,7 @@ help:
 	@echo 'make bench      measure the hosted twin beside other maps; writes bench/'
 	@echo 'make bench-guest  the ways to read a product, in VMs: by the clock, in instructions'
 	@echo 'make bench-uml  the module beside the hosted twin, under user-mode Linux'
-	@echo 'make soak       the torture test for 10 minutes (SECONDS=N), hosted'
+	@echo 'make soak       the torture test, hosted, at length: READS=10^9 COMMITS=10^5'
 	@echo 'make install    module for the running kernel, tools, library (DESTDIR, PREFIX)'
 	@echo 'make clean      remove build/'
 
@@ -68,12 +68,24 @@ $(O)/hosted/count-plugin.so: selftests/hosted/count-plugin.c tools
 UNITS := $(patsubst selftests/%.c,$(O)/%,$(wildcard selftests/hosted/unit-*.c)) \
 	$(O)/hosted/unit-count-thread $(O)/hosted/count-plugin.so
 
-hosted-tests: $(UNITS) $(O)/hosted/abi-check $(O)/hosted/model-test $(O)/torture/torture
+hosted-tests: $(UNITS) $(O)/hosted/abi-check $(O)/hosted/model-test $(O)/torture/torture \
+	$(O)/torture/torture-tsan
 
-$(O)/torture/torture: selftests/torture/torture.c tools FORCE
+# At full speed, and under the thread sanitizer, with a library for each.
+TORTURE := $(wildcard selftests/torture/*.c) selftests/hosted/account.c
+TORTURE_FLAGS := -std=gnu11 -Wall -Wextra -Wshadow
+
+$(O)/torture/torture: $(TORTURE) $(wildcard selftests/torture/*.h) tools FORCE
 	@mkdir -p $(@D)
-	@$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -o $@ $< $(O)/tools/libshelf.a \
-		$(LIBS)
+	@$(CC) $(CFLAGS) $(TORTURE_FLAGS) -o $@ $(TORTURE) $(O)/tools/libshelf.a $(LIBS)
+
+tools-tsan:
+	@$(MAKE) -s -C tools O=$(CURDIR)/$(O)/tools SAN=thread
+
+$(O)/torture/torture-tsan: $(TORTURE) $(wildcard selftests/torture/*.h) tools-tsan FORCE
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) $(TORTURE_FLAGS) -fsanitize=thread -DSHELF_TSAN -Wno-tsan -o $@ $(TORTURE) \
+		$(O)/tools-thread/libshelf.a $(LIBS)
 
 # Guest tests are kselftest programs; the harness is the kernel's own.
 KSELFTEST := $(O)/kernel/tools/testing/selftests
@@ -106,9 +118,10 @@ check-guest:
 check-static:
 	@selftests/run static
 
-SECONDS ?= 600
+READS ?= 1000000000
+COMMITS ?= 100000
 soak: $(O)/torture/torture
-	$(O)/torture/torture --seconds $(SECONDS) --readers 2 hosted:$(O)/torture/soak.shelf
+	$(O)/torture/torture --reads $(READS) --commits $(COMMITS) hosted:$(O)/torture/soak.shelf
 
 demo:
 	@tools/demo/demo
@@ -171,5 +184,5 @@ clean:
 
 FORCE:
 .PHONY: all help modules tools tools-san hosted-tests guest-tests check check-hosted check-guest \
-	check-static soak demo demo-programs bench bench-peers bench-programs bench-guest bench-uml install clean \
+	check-static soak tools-tsan demo demo-programs bench bench-peers bench-programs bench-guest bench-uml install clean \
 	FORCE
