@@ -193,7 +193,8 @@ static int failed(struct export *e, int ret)
 	if (ret == -ESTALE)
 		return fail(STATUS_REFUSED, ret, "%s: not exported", e->name);
 	if (ret == -EINVAL)
-		return fail(STATUS_REFUSED, ret, "%s: damaged: what it holds is not what it says", e->name);
+		return fail(STATUS_REFUSED, ret,
+			    "%s: damaged: what it holds is not what it says", e->name);
 	return fail(STATUS_REFUSED, ret, "%s: %s", e->name, strerror(-ret));
 }
 
@@ -216,7 +217,8 @@ static int export_all(struct export *e)
 
 static void print_result(const struct export *e)
 {
-	printf(json_output ? "{\"generation\":%llu,\"products\":%llu,\"catalogs\":%llu,\"memberships\":%llu}\n" :
+	printf(json_output ? "{\"generation\":%llu,\"products\":%llu,"
+			     "\"catalogs\":%llu,\"memberships\":%llu}\n" :
 			     "generation %llu products %llu catalogs %llu memberships %llu\n",
 	       e->pin.generation, e->products, e->catalogs, e->members);
 }
