@@ -200,7 +200,8 @@ struct shelf_page_header {
  * @generation: the commit that last changed the record
  * @price: minor units of @currency
  * @stock: units
- * @attrs_generation: the commit that last changed the attribute bytes
+ * @attrs_generation: the commit that wrote the attribute bytes where they are: the
+ *                    last that changed them, or a later trim, which moved them
  * @attrs_ref: where they are, in units of 16 bytes into the arena: of up to
  *             SHELF_ATTRS_INLINE bytes a slot (key, then the bytes), of more a
  *             slot with the numbers of pages that hold 4096 bytes each

@@ -33,7 +33,7 @@ struct pace {
 };
 
 static const struct pace pace_processes = { 12, 128, 40, 1 };
-static const struct pace pace_threads = { 0, 64, 2, 200 };
+static const struct pace pace_threads = { 0, 64, 1, 200 };
 static const struct pace pace_kernel = { 2, 64, 0, 100 };
 
 static const struct pace *pace(void)
