@@ -80,11 +80,15 @@ int ioctl_pin(struct shelf_file *f, union ioctl_arg *a)
 	mutex_lock(&f->pins_lock);
 	ret = file_pin_add(f, p, arg);
 	mutex_unlock(&f->pins_lock);
-	if (ret)
+	if (ret) {
 		kfree(p);
-	else
-		trace_shelf_pin(f->shelf->name, arg->generation, arg->pin);
-	return ret;
+		return ret;
+	}
+	trace_shelf_pin(f->shelf->name, arg->generation, arg->pin);
+	/* Of an old one something may be kept already, and its lease be the next to end. */
+	if (arg->generation < shelf_generation(f->shelf))
+		shelf_reclaim_soon(f->shelf);
+	return 0;
 }
 
 /* What it held goes when the grace period is over, whether commits come or not. */

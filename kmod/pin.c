@@ -8,7 +8,9 @@
  *
  * A generation that is pinned no longer gives nothing away before a grace
  * period has passed: an ioctl may be walking it. Until then it may be pinned
- * again, since all of it is still there.
+ * again, since all of it is still there; but not when it was taken away for want of
+ * memory, or has been kept for as long as any lease, or else who pins it again and
+ * again, before each grace period is over, would have it for ever.
  */
 #include "core.h"
 
@@ -99,6 +101,17 @@ static u32 root_of(const struct store *st, u64 generation)
 	return page && READ_ONCE(root->generation) == generation ? page : 0;
 }
 
+/* Only what is kept is ever short. */
+static bool may_pin_again(const struct store *st, const struct pinned *of)
+{
+	u64 longest = READ_ONCE(st->lease_max_ns);
+
+	if (!of->covered)
+		return true;
+	return !of->forfeited && (!of->superseded_ns ||
+				  store_clock() < of->superseded_ns + longest);
+}
+
 /*
  * The place of a pinned generation, taking @spare into use if it is the first
  * pin. Whatever is to be pinned is intact: it is pinned already, or nothing of
@@ -112,7 +125,7 @@ static int pinned_find(struct store *st, u64 generation, struct pinned **spare, 
 	lockdep_assert_held(&st->reclaim_lock);
 	*at = pinned_below(pins, pins->count, generation);
 	if (*at < pins->count && pins->generation[*at] == generation)
-		return 0;
+		return may_pin_again(st, pins->of[*at]) ? 0 : -ESTALE;
 	if (generation < st->control->oldest)
 		return -ESTALE;
 	root = root_of(st, generation);
@@ -483,34 +496,47 @@ static struct pinned *holds_most(const struct pins *pins)
 	return most;
 }
 
-/* One that is on its way out, and will give something back. */
-static struct pinned *ending(const struct pins *pins)
+/* One that is on its way out; @covered: and gives something back, or passes it on. */
+static struct pinned *ending(const struct pins *pins, bool covered)
 {
 	u32 i;
 
 	for (i = 0; i < pins->count; i++)
-		if (!pins->of[i]->pins)
+		if (!pins->of[i]->pins && (pins->of[i]->covered || !covered))
 			return pins->of[i];
 	return NULL;
+}
+
+/*
+ * P4. What goes next, for good, or NULL. One at a time: what it gives back may be
+ * enough. Who pins what is on its way out would keep it there.
+ */
+static struct pinned *forfeit(struct store *st)
+{
+	struct pinned *of = ending(st->pins, true);
+
+	if (!of) {
+		of = holds_most(st->pins);
+		if (of)
+			revoke_all(st, of);
+	}
+	if (of)
+		of->forfeited = true;
+	return of;
 }
 
 u64 pins_check(struct store *st)
 {
 	u64 now = store_clock(), wait;
-	struct pinned *most;
 
 	if (!READ_ONCE(st->pins->count))
 		return 0;
 	spin_lock(&st->reclaim_lock);
 	superseded_note(st, now);
 	wait = leases_check(st, now);
-	/* One at a time: what it gives back may be enough. */
-	if (st->retained_bytes > READ_ONCE(st->pin_bytes) && !ending(st->pins)) {
-		most = holds_most(st->pins);
-		if (most)
-			revoke_all(st, most);
-	}
-	if (ending(st->pins))
+	if (st->retained_bytes > READ_ONCE(st->pin_bytes))
+		forfeit(st);
+	if (ending(st->pins, false))
 		wait = GRACE_CHECK_NS;
 	spin_unlock(&st->reclaim_lock);
 	return wait;
@@ -523,12 +549,7 @@ bool pins_squeeze(struct store *st)
 	u64 ended = 0;
 
 	spin_lock(&st->reclaim_lock);
-	of = ending(st->pins);
-	if (!of) {
-		of = holds_most(st->pins);
-		if (of)
-			revoke_all(st, of);
-	}
+	of = forfeit(st);
 	if (of)
 		ended = of->ended;
 	spin_unlock(&st->reclaim_lock);

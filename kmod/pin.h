@@ -46,6 +46,7 @@ struct pin {
  * @pins: how many; at 0 it goes when the grace period @ended is over, unless
  *        somebody pins it again; under reclaim_lock, as is @ended
  * @superseded_ns: when it was first seen not to be the newest; 0: it is
+ * @forfeited: what it keeps was needed, and nobody may pin it again
  * @covered: bytes of what it is made of that only pins keep; they hang here or
  *           on later ones; under the commit lock and reclaim_lock
  * @pages, @slots: what has this as the newest pinned generation that it is part
@@ -54,6 +55,7 @@ struct pin {
 struct pinned {
 	u32 pins;
 	u32 root_page;
+	bool forfeited;
 	u64 superseded_ns;
 	u64 ended;
 	u64 covered;

@@ -133,15 +133,26 @@ static void shelf_device_release(struct device *dev)
 	module_put(THIS_MODULE);
 }
 
-/* Undoes what shelf_make() got done, all or part of it. */
-static void shelf_unmake(struct shelf *s)
+/*
+ * They ask for each other, so that one that was cancelled may be asked for anew, and
+ * its timer outlive the queue. The flush ends the one that may not have seen the flag.
+ */
+static void works_exit(struct shelf *s)
 {
-	/* Each arms none but those below it, and of a dead shelf no trim. */
+	if (!s->wq)
+		return;
+	WRITE_ONCE(s->gone, true);
+	flush_workqueue(s->wq);
 	cancel_delayed_work_sync(&s->soon);
 	cancel_delayed_work_sync(&s->trim);
 	cancel_delayed_work_sync(&s->reclaim);
-	if (s->wq)
-		destroy_workqueue(s->wq);
+	destroy_workqueue(s->wq);
+}
+
+/* Undoes what shelf_make() got done, all or part of it. */
+static void shelf_unmake(struct shelf *s)
+{
+	works_exit(s);
 	store_exit(&s->store);
 	chunks_exit(s);
 	control_free(s);

@@ -145,6 +145,7 @@ struct shelf {
 	struct delayed_work reclaim;
 	struct delayed_work soon;
 	struct delayed_work trim;
+	bool gone;			/* its works are to ask for no more */
 	atomic64_t trims_asked;
 	u64 trims_done;			/* of these; the worker's, as the next eight */
 	u64 trimmed_free;

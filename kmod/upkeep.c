@@ -49,8 +49,7 @@ static bool trim_due(const struct shelf *s)
 {
 	const struct store *st = &s->store;
 
-	return !READ_ONCE(s->dead) &&
-	       atomic64_read(&s->trims_asked) == s->trims_done && trim_wanted(st) &&
+	return atomic64_read(&s->trims_asked) == s->trims_done && trim_wanted(st) &&
 	       st->arena.free_pages > 2 * s->trimmed_free;
 }
 
@@ -66,6 +65,8 @@ void shelf_reclaim(struct shelf *s)
 	upkeep_end(s, &before);
 	due = trim_due(s);
 	mutex_unlock(&s->commit_lock);
+	if (READ_ONCE(s->gone))
+		return;
 	if (delay)
 		mod_delayed_work(s->wq, &s->reclaim,
 				 nsecs_to_jiffies(delay) + 1);
@@ -80,8 +81,9 @@ void shelf_reclaim_work(struct work_struct *work)
 }
 
 /*
- * A work of its own, queued and never put off: who calls this all the time must not
- * keep it from running.
+ * A work of its own, queued and never put off: who asks all the time must not keep it
+ * from running, nor must a reclaim that ends just now put it off to when that one
+ * wants to go on, which may be when the longest lease is over.
  */
 void shelf_reclaim_soon(struct shelf *s)
 {

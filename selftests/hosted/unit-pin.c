@@ -7,7 +7,7 @@
  * Seen to fail with: pins_settle() that keeps all that is retired, or nothing;
  * leases_check() without a look at covered; pins_check() that revokes the oldest;
  * pins_let_go() that does not wait for the grace period; store_pin() without the
- * check of oldest; tokens counted by slot; reclaim_hard() without pins_squeeze(),
+ * check of oldest, or of may_pin_again(); tokens counted by slot; reclaim_hard() without pins_squeeze(),
  * or without cond_synchronize_rcu().
  */
 #include "unit.h"
@@ -292,6 +292,45 @@ static void test_grace_after_pin(void **state)
 	hosted_close(h);
 }
 
+/*
+ * P4: but not when it was taken away for want of memory, or its time is over: who
+ * pins it again before each grace period ends would have it for ever.
+ */
+static void test_no_return(void **state)
+{
+	struct hosted *h = make(64 * MIB, 0);
+	struct pin *p;
+	u64 of;
+
+	(void)state;
+	put_range(h, 0, 500, 1);
+	p = pin(h, 0);
+	of = p->generation;
+	put_range(h, 0, 500, 2);
+	shim_grace_held = true;
+	h->store.pin_bytes = 1;
+	store_reclaim(&h->store);
+	assert_int_equal(unpin(h, p), -ESTALE);
+	assert_int_equal(try_pin(h, of, 0), -ESTALE);
+	shim_grace_held = false;
+	store_reclaim(&h->store);
+	assert_int_equal(h->store.retained_bytes, 0);
+
+	h->store.pin_bytes = 64 * MIB;
+	p = pin(h, 0);
+	of = p->generation;
+	put_range(h, 0, 500, 3);
+	store_reclaim(&h->store);
+	h->store.lease_max_ns = 1;
+	shim_grace_held = true;
+	assert_int_equal(unpin(h, p), 0);
+	assert_int_equal(try_pin(h, of, 0), -ESTALE);
+	shim_grace_held = false;
+	store_reclaim(&h->store);
+	assert_int_equal(h->store.retained_bytes, 0);
+	hosted_close(h);
+}
+
 /* The same of what was replaced: whoever needs it waits, and not before. */
 static void test_grace_after_commit(void **state)
 {
@@ -329,6 +368,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_cap),
 		cmocka_unit_test(test_writer_first),
 		cmocka_unit_test(test_grace_after_pin),
+		cmocka_unit_test(test_no_return),
 		cmocka_unit_test(test_grace_after_commit),
 	};
 
