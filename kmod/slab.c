@@ -134,7 +134,7 @@ int slot_list_add(struct slot_list *l, u32 ref, u32 bytes, u64 birth)
 	u32 room = b ? SLOT_BLOCK_REFS : SLOT_BLOCK_FIRST;
 
 	if (!b || b->count == b->room) {
-		b = kmalloc(struct_size(b, slot, room), DRAFT_GFP);
+		b = kmalloc(sizeof(*b) + room * sizeof(b->slot[0]), DRAFT_GFP);
 		if (!b)
 			return -ENOMEM;
 		b->next = l->head;

@@ -7,8 +7,8 @@
  * Seen to fail with: pins_settle() that keeps all that is retired, or nothing;
  * leases_check() without a look at covered; pins_check() that revokes the oldest;
  * pins_let_go() that does not wait for the grace period; store_pin() without the
- * check of oldest, or of may_pin_again(); tokens counted by slot; reclaim_hard() without pins_squeeze(),
- * or without cond_synchronize_rcu().
+ * check of oldest, or of may_pin_again(); tokens counted by slot; reclaim_hard()
+ * without pins_squeeze(), or without cond_synchronize_rcu().
  */
 #include "unit.h"
 

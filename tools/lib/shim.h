@@ -63,7 +63,6 @@ typedef __s64 s64;
 #define rcu_dereference_protected(p, c) (p)
 #define RCU_INIT_POINTER(p, v)	__atomic_store_n(&(p), (v), __ATOMIC_RELAXED)
 #define lockdep_assert_held(l)	do { } while (0)
-#define struct_size(p, member, n) (sizeof(*(p)) + (size_t)(n) * sizeof(*(p)->member))
 #define prefetch(p)		__builtin_prefetch(p)
 #define cond_resched()		do { } while (0)
 
