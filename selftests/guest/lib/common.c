@@ -29,12 +29,8 @@ static int kit_connect(struct kit *k)
 	return shelf_writer_open(k->name, &k->w, NULL);
 }
 
-int kit_make(struct kit *k, const char *what, unsigned int chunks)
+int kit_make_as(struct kit *k, const char *what, const struct shelf_settings *settings)
 {
-	const struct shelf_settings settings = {
-		.max_bytes = chunks * (__u64)CHUNK,
-		.quarantine_ms = -1,
-	};
 	static unsigned int serial;
 	int ret;
 
@@ -42,13 +38,23 @@ int kit_make(struct kit *k, const char *what, unsigned int chunks)
 	k->fd = -1;
 	snprintf(k->name, sizeof(k->name), "t.%.12s.%d.%u", what, getpid(),
 		 __atomic_add_fetch(&serial, 1, __ATOMIC_RELAXED));
-	ret = shelf_create(k->name, &settings, NULL);
+	ret = shelf_create(k->name, settings, NULL);
 	if (ret)
 		return ret;
 	ret = kit_connect(k);
 	if (ret)
 		kit_drop(k);
 	return ret;
+}
+
+int kit_make(struct kit *k, const char *what, unsigned int chunks)
+{
+	const struct shelf_settings settings = {
+		.max_bytes = chunks * (__u64)CHUNK,
+		.quarantine_ms = -1,
+	};
+
+	return kit_make_as(k, what, &settings);
 }
 
 int kit_destroy(const struct kit *k)
@@ -148,6 +154,13 @@ int put_products(struct kit *k, __s64 first, unsigned int count,
 	return ret ? ret : shelf_batch_commit(b, NULL, NULL, NULL);
 }
 
+bool product_match(const struct shelf_product *p, __s64 id, __u32 attrs_len,
+		   unsigned int salt)
+{
+	return p->id == id && p->stock == salt && p->attrs_len == attrs_len &&
+	       p->price == ((__s64)mix((__u64)id) ^ salt);
+}
+
 static bool product_right(const struct shelf *s, __s64 id, __u32 attrs_len,
 			  unsigned int salt)
 {
@@ -156,8 +169,7 @@ static bool product_right(const struct shelf *s, __s64 id, __u32 attrs_len,
 
 	memset(attrs, 0, attrs_len);
 	return shelf_get_attrs(s, id, &p, attrs, attrs_len, NULL) == 1 &&
-	       p.id == id && p.stock == salt && p.attrs_len == attrs_len &&
-	       p.price == ((__s64)mix((__u64)id) ^ salt) &&
+	       product_match(&p, id, attrs_len, salt) &&
 	       attrs_match(attrs, id, attrs_len, salt);
 }
 

@@ -38,6 +38,7 @@ struct kit {
 };
 
 int kit_make(struct kit *k, const char *what, unsigned int chunks);
+int kit_make_as(struct kit *k, const char *what, const struct shelf_settings *settings);
 /* Whatever of it there is; it may be destroyed or closed already. */
 void kit_drop(struct kit *k);
 int kit_destroy(const struct kit *k);
@@ -53,6 +54,9 @@ int kit_open(const struct kit *k);
 void attrs_fill(void *to, __s64 id, __u32 len, unsigned int salt);
 bool attrs_match(const void *attrs, __s64 id, __u32 len, unsigned int salt);
 int put_one(struct shelf_batch *b, __s64 id, __u32 attrs_len, unsigned int salt);
+/* But for the attribute bytes. */
+bool product_match(const struct shelf_product *p, __s64 id, __u32 attrs_len,
+		   unsigned int salt);
 /* One batch of @count products with ids from @first on. */
 int put_products(struct kit *k, __s64 first, unsigned int count,
 		 __u32 attrs_len, unsigned int salt);

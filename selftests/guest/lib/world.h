@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * A shelf whose whole content follows from its generation, and pins of it taken by
+ * hand.
+ *
+ * A commit changes a quarter of the products and half of the catalogs, so that
+ * neighbouring generations share pages and four apart nearly none. Attributes are
+ * of all forms, up to the longest; sets too.
+ */
+#ifndef GUEST_WORLD_H
+#define GUEST_WORLD_H
+
+#include <stdbool.h>
+
+#include "common.h"
+
+#define WORLD_PRODUCTS	400		/* ids from 1 on */
+#define WORLD_CATALOGS	6		/* ids from 1 on */
+#define WORLD_FIRST	2ULL		/* the first generation that is one */
+
+/* Which commit last changed a product or catalog, as of @generation. */
+unsigned int world_salt(__s64 id, __u64 generation);
+unsigned int world_catalog_salt(__s64 id, __u64 generation);
+__u32 world_attrs_len(__s64 id);
+__u32 world_count(__s64 catalog);
+__s64 world_member(__u32 i, unsigned int salt);
+
+/* The next generation. Nobody else commits to this shelf, and nothing else. */
+int world_put(struct kit *k);
+int world_put_no_wait(struct kit *k);
+
+/*
+ * How much is not as it was: by libshelf, which maps or not as its shelf does; where
+ * it lies in the mapping; and by each ioctl.
+ */
+unsigned int world_wrong(const struct shelf_pin *pin);
+unsigned int world_wrong_in_place(const struct shelf_pin *pin);
+unsigned int world_wrong_by_ioctl(int fd, __u64 pin, __u64 generation);
+
+/*
+ * Single answers by ioctl: -1 if wrong, 0 if right, else errno. @buffer of
+ * WORLD_BUFFER bytes.
+ */
+#define WORLD_BUFFER	(1U << 17)
+int world_get(int fd, __u64 pin, __u64 generation, __s64 id, void *buffer);
+int world_get_many(int fd, __u64 pin, __u64 generation, void *buffer);
+int world_members(int fd, __u64 pin, __u64 generation, __s64 catalog, void *buffer);
+int world_is_member(int fd, __u64 pin, __u64 generation, __s64 catalog, __u32 i);
+/* All of them, by as many calls as it takes. */
+int world_scan(int fd, __u64 pin, __u64 generation, void *buffer);
+int world_scan_catalogs(int fd, __u64 pin, __u64 generation, void *buffer);
+int world_info(int fd, __u64 pin, __u64 generation);
+
+/*
+ * Pins by hand
+ * ------------
+ */
+/* @q may be NULL. */
+int pin_take(int fd, __u64 generation, __u64 lease_ns, struct shelf_ioc_pin *q);
+int pin_drop(int fd, __u64 pin);
+/* The page of tokens, mapped, or NULL; it holds the file open. */
+const struct shelf_pins *pins_map(int fd);
+void pins_unmap(const struct shelf_pins *pins);
+bool pin_shown(const struct shelf_pins *pins, __u64 pin);
+unsigned int pins_shown(const struct shelf_pins *pins);
+
+#endif /* GUEST_WORLD_H */
