@@ -8,7 +8,8 @@
  * which keep nothing; without the wake-up in upkeep_end(); with the pin that holds least
  * in holds_most(); without the longest lease in pin_lease_end(), pins_squeeze() in
  * reclaim_hard(), or the slot to go on from in pins_dump(); and with POLLPRI of pins that
- * are valid.
+ * are valid. Without may_pin_again(), renewing prolongs, and who pins again
+ * and again keeps a writer in pins_squeeze() for ever.
  *
  * Not seen to fail without the grace period in pinned_take(), for which a walk would have
  * to be stopped in its middle for longer than emulation does: that is unit-pin's.
@@ -226,6 +227,21 @@ TEST_F(lease, only_the_one_that_is_over)
 	EXPECT_TRUE(nothing_kept(&self->k));
 }
 
+/* By name, when what it keeps has been kept for somebody else for long. */
+TEST_F(lease, over_of_a_latecomer)
+{
+	int fd = kit_open(&self->k);
+	struct shelf_ioc_pin q;
+
+	ASSERT_EQ(0, pin_take(fd, 0, HOUR, NULL));
+	ASSERT_EQ(0, put_worlds(&self->k, 2));
+	EXPECT_EQ(0, sysfs_await(self->k.name, "bytes_quarantined", 0));
+	ASSERT_EQ(0, pin_take(self->fd, 2, 200 * MS, &q));
+	EXPECT_TRUE(told(self->fd, SOON_MS));
+	EXPECT_FALSE(told(fd, 0));
+	close(fd);
+}
+
 /*
  * The longest lease
  * =================
@@ -263,6 +279,40 @@ TEST_F(lease, longest_is_shortened)
 	ASSERT_EQ(0, set_lease_max(&self->k, 100));
 	EXPECT_TRUE(told(self->fd, SOON_MS));
 	EXPECT_EQ(0, not_stale(self->fd, q.pin));
+	EXPECT_TRUE(nothing_kept(&self->k));
+}
+
+/* Each with a lease of its own, and one always there. Returns how long that went. */
+static __u64 renew(int fd, __u64 generation, __u64 *tries)
+{
+	__u64 begun = now_ns(), pin = 0;
+	struct shelf_ioc_pin q;
+
+	while (now_ns() - begun < SOON_MS * MS) {
+		if (pin_take(fd, generation, HOUR, &q))
+			break;
+		if (pin)
+			pin_drop(fd, pin);
+		pin = q.pin;
+		++*tries;
+	}
+	if (pin)
+		pin_drop(fd, pin);
+	return now_ns() - begun;
+}
+
+TEST_F_TIMEOUT(lease, renewing_does_not_prolong, 60)
+{
+	__u64 took, tries = 0;
+
+	ASSERT_EQ(0, set_lease_max(&self->k, 1000));
+	ASSERT_EQ(0, pin_take(self->fd, 0, HOUR, NULL));
+	ASSERT_EQ(0, world_put(&self->k));
+	took = renew(self->fd, 2, &tries);
+	EXPECT_LT(10, tries);
+	EXPECT_LT(500 * MS, took);
+	EXPECT_GT(6000 * MS, took);
+	EXPECT_EQ(-ESTALE, pin_take(self->fd, 2, 0, NULL));
 	EXPECT_TRUE(nothing_kept(&self->k));
 }
 
@@ -367,6 +417,59 @@ TEST_F_TIMEOUT(lease, nearly_full, 120)
 		EXPECT_EQ(0, value(&k, "refused_batches"));
 		kit_drop(&k);
 	}
+}
+
+/*
+ * Readers that mean no good
+ * =========================
+ *
+ * They take pins of whatever generation they can still have, as fast as they can, and
+ * so come between the end of a pin and the reuse of what it kept.
+ */
+struct pinner {
+	const char *name;
+	__u64 taken;
+	bool stop;
+};
+
+static void *pin_all_the_time(void *arg)
+{
+	struct pinner *p = arg;
+	int fd = dev_open(p->name, O_RDONLY);
+	struct shelf_ioc_pin q;
+	__u64 g;
+
+	while (!__atomic_load_n(&p->stop, __ATOMIC_RELAXED)) {
+		for (g = dev_generation(fd); g >= WORLD_FIRST; g--)
+			if (!pin_take(fd, g, HOUR, &q)) {
+				__atomic_add_fetch(&p->taken, 1, __ATOMIC_RELAXED);
+				pin_drop(fd, q.pin);
+			}
+	}
+	close(fd);
+	return NULL;
+}
+
+TEST_F_TIMEOUT(lease, nearly_full_of_the_unkind, 120)
+{
+	pthread_t thread[2];
+	struct pinner p = { 0 };
+	unsigned int i, pinned = 0;
+	struct kit k;
+
+	ASSERT_EQ(0, small_shelf(&k, 2, 0));
+	p.name = k.name;
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, pthread_create(&thread[i], NULL, pin_all_the_time, &p));
+	EXPECT_EQ(0, fill_with_pins(&k, &pinned));
+	__atomic_store_n(&p.stop, true, __ATOMIC_RELAXED);
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, pthread_join(thread[i], NULL));
+	EXPECT_LT(FILLING, p.taken);
+	EXPECT_LT(0, value(&k, "revoked_pins"));
+	EXPECT_EQ(0, value(&k, "refused_batches"));
+	EXPECT_TRUE(nothing_kept(&k));
+	kit_drop(&k);
 }
 
 /*
