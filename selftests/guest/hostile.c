@@ -8,9 +8,6 @@
  *
  * Tells commit times beside a run without them, processors kept as busy: under an
  * emulator that says little, and is not judged.
- *
- * Seen to fail with: pins_check() without the cap (bytes_pinned goes on growing);
- * store_refill() without pins_squeeze() (ENOSPC).
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -3,10 +3,6 @@
  * P2, P3, P8: deletes give memory back, while readers have it mapped: what is
  * left reads as it did, a chunk that has gone reads as zeros, one that comes back
  * is never hidden behind them, and none of its pages has a second owner.
- *
- * Seen to fail with: unmap_mapping_range() left out of arena_chunk_free() (pages
- * that are somebody else's by then are readable); hole_touched cleared in
- * arena_chunk_alloc() without a zap; chunk_return() of chunks that aren't empty.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -5,10 +5,11 @@
  * what it did (P7).
  *
  * Seen to fail with: table_merge() left out; take_leaf() that forgets a record;
- * table_prune() left out; join_members() and join_fences() left out; attrs_move()
- * that leaves data pages where they are; touch_set() or touch_node() left out;
+ * table_prune() left out; join_members() or join_fences() left out; attrs_move()
+ * that leaves data pages where they are (it does not end); touch_set() left out;
  * arena_shrink() left out; chunk_return() of a chunk that isn't empty;
- * arena_reopen() left out of store_refill().
+ * arena_reopen() left out of store_refill(). Not with touch_node() left out: a node
+ * moves along with any leaf below it.
  */
 #include "unit.h"
 
