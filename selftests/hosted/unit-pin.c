@@ -357,6 +357,32 @@ static void test_grace_after_commit(void **state)
 	hosted_close(h);
 }
 
+/*
+ * A stream of small commits that wait for nothing, with grace periods that end only
+ * when they are waited for: each finds room, and what is in quarantine stays within
+ * the shelf.
+ */
+static void test_stream(void **state)
+{
+	struct hosted *h = make(8 * MIB, 3600000);
+	u32 i;
+
+	(void)state;
+	put_range(h, 0, 3000, 0);
+	shim_grace_waits = 0;
+	for (i = 0; i < 10000; i++) {
+		shim_grace_held = true;
+		put_range(h, i % 3000, 1, i);
+	}
+	assert_true(shim_grace_waits > 5);
+	assert_true(h->store.early_reuses > 5000);
+	shim_grace_held = false;
+	for (i = 7000; i < 10000; i++)
+		assert_int_equal(product(h, i % 3000)->price, i);
+	model_account(h);
+	hosted_close(h);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -369,6 +395,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_writer_first),
 		cmocka_unit_test(test_grace_after_pin),
 		cmocka_unit_test(test_no_return),
+		cmocka_unit_test(test_stream),
 		cmocka_unit_test(test_grace_after_commit),
 	};
 
