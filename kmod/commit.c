@@ -51,22 +51,6 @@ static int commit_check(struct commit *c)
 	return 0;
 }
 
-/* The next snapshot, where no reader can reach it; or ERR_PTR, and no trace. */
-static struct draft *draft_make(struct shelf *s, const struct batch *b,
-				struct report *report)
-{
-	struct draft *d = draft_begin(&s->store, b, report);
-	int ret;
-
-	if (IS_ERR(d))
-		return d;
-	ret = draft_apply(d, b);
-	if (!ret)
-		return d;
-	draft_drop(d);	/* never visible, so no grace period */
-	return ERR_PTR(ret);
-}
-
 int shelf_commit_locked(struct shelf *s, const struct batch *b, struct report *report,
 			u64 *published)
 {
@@ -75,7 +59,7 @@ int shelf_commit_locked(struct shelf *s, const struct batch *b, struct report *r
 
 	lockdep_assert_held(&s->commit_lock);
 
-	d = draft_make(s, b, report);
+	d = draft_make(&s->store, b, report);
 	*published = store_clock();
 	report->draft_ns = *published - start;
 	if (IS_ERR(d))

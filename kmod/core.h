@@ -260,9 +260,8 @@ int store_init(struct store *st);
 /* Frees all bookkeeping; the chunks are the glue's. No pin is left. */
 void store_exit(struct store *st);
 
-struct draft *draft_begin(struct store *st, const struct batch *b,
-			  struct report *report);
-int draft_apply(struct draft *d, const struct batch *b);
+/* The next snapshot, where no reader can reach it; or ERR_PTR, and no trace. */
+struct draft *draft_make(struct store *st, const struct batch *b, struct report *report);
 void draft_publish(struct draft *d);	/* cannot fail, allocates nothing */
 void draft_retire(struct draft *d);	/* at once after it */
 void draft_drop(struct draft *d);	/* never visible, so no grace period */

@@ -146,8 +146,8 @@ static void report_error(struct report *report, int error)
 			 error_text(error));
 }
 
-struct draft *draft_begin(struct store *st, const struct batch *b,
-			  struct report *report)
+static struct draft *draft_begin(struct store *st, const struct batch *b,
+				 struct report *report)
 {
 	struct draft *d;
 
@@ -188,7 +188,7 @@ static void draft_stamp(struct draft *d)
 	arena_put_u64(&d->root->committed_ns, store_realtime());
 }
 
-int draft_apply(struct draft *d, const struct batch *b)
+static int draft_apply(struct draft *d, const struct batch *b)
 {
 	struct table products = {
 		.dir = d->root->product_dir,
@@ -215,6 +215,20 @@ int draft_apply(struct draft *d, const struct batch *b)
 	d->report->ops = b->trims ? 0 : b->ops;
 	d->report->pages = d->pages_written;
 	return 0;
+}
+
+struct draft *draft_make(struct store *st, const struct batch *b, struct report *report)
+{
+	struct draft *d = draft_begin(st, b, report);
+	int ret;
+
+	if (IS_ERR(d))
+		return d;
+	ret = draft_apply(d, b);
+	if (!ret)
+		return d;
+	draft_drop(d);	/* never visible, so no grace period */
+	return ERR_PTR(ret);
 }
 
 /*

@@ -18,22 +18,6 @@ static int refuse_stale(const struct hosted *h, u64 expect, struct report *repor
 	return -ESTALE;
 }
 
-/* The next snapshot, where no reader can reach it; or ERR_PTR, and no trace. */
-static struct draft *draft_make(struct hosted *h, const struct batch *b,
-				struct report *report)
-{
-	struct draft *d = draft_begin(&h->store, b, report);
-	int ret;
-
-	if (IS_ERR(d))
-		return d;
-	ret = draft_apply(d, b);
-	if (!ret)
-		return d;
-	draft_drop(d);	/* never visible, so no grace period */
-	return ERR_PTR(ret);
-}
-
 /* Sleeps until some of quarantine is over, and frees it. False: it is empty. */
 static bool wait_quarantine(struct hosted *h)
 {
@@ -57,7 +41,7 @@ static int commit(struct hosted *h, const struct batch *b, struct report *report
 	store_reclaim(&h->store);
 	h->disk_error = 0;
 	start = store_clock();
-	d = draft_make(h, b, report);
+	d = draft_make(&h->store, b, report);
 	published = store_clock();
 	if (IS_ERR(d)) {
 		if (h->disk_error && report->error == -ENOMEM)
