@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 
 #include "dev.h"
 #include "world.h"
@@ -120,6 +119,13 @@ static int put_world(struct kit *k, bool no_wait)
 	return ret ? ret : r.generation == g ? 0 : -EPROTO;
 }
 
+int world_make(struct kit *k, const char *what, const struct shelf_settings *settings)
+{
+	int ret = kit_make_as(k, what, settings);
+
+	return ret ? ret : world_put(k);
+}
+
 int world_put(struct kit *k)
 {
 	return put_world(k, false);
@@ -128,6 +134,15 @@ int world_put(struct kit *k)
 int world_put_no_wait(struct kit *k)
 {
 	return put_world(k, true);
+}
+
+int put_worlds(struct kit *k, unsigned int n)
+{
+	int ret = 0;
+
+	while (n-- && !ret)
+		ret = world_put(k);
+	return ret;
 }
 
 static bool product_as_of(const struct shelf_product *p, __s64 id, __u64 g)
@@ -440,52 +455,4 @@ unsigned int world_wrong_by_ioctl(int fd, __u64 pin, __u64 generation)
 	wrong += world_scan_catalogs(fd, pin, generation, buffer) != 0;
 	free(buffer);
 	return wrong;
-}
-
-/*
- * Pins by hand
- * ============
- */
-int pin_take(int fd, __u64 generation, __u64 lease_ns, struct shelf_ioc_pin *q)
-{
-	struct shelf_ioc_pin own;
-
-	q = q ?: &own;
-	*q = (struct shelf_ioc_pin){
-		.size = sizeof(*q), .generation = generation, .lease_ns = lease_ns,
-	};
-	return ERRNO(ioctl(fd, SHELF_IOC_PIN, q));
-}
-
-int pin_drop(int fd, __u64 pin)
-{
-	struct shelf_ioc_unpin q = { .size = sizeof(q), .pin = pin };
-
-	return ERRNO(ioctl(fd, SHELF_IOC_UNPIN, &q));
-}
-
-const struct shelf_pins *pins_map(int fd)
-{
-	__u8 *at = mmap(NULL, 2 * PAGE, PROT_READ, MAP_SHARED, fd, SHELF_MMAP_CONTROL);
-
-	return at == MAP_FAILED ? NULL : (const struct shelf_pins *)(at + PAGE);
-}
-
-void pins_unmap(const struct shelf_pins *pins)
-{
-	munmap((__u8 *)(uintptr_t)pins - PAGE, 2 * PAGE);
-}
-
-bool pin_shown(const struct shelf_pins *pins, __u64 pin)
-{
-	return __atomic_load_n(&pins->token[SHELF_PIN_SLOT(pin)], __ATOMIC_ACQUIRE) == pin;
-}
-
-unsigned int pins_shown(const struct shelf_pins *pins)
-{
-	unsigned int i, n = 0;
-
-	for (i = 0; i < SHELF_PINS; i++)
-		n += !!__atomic_load_n(&pins->token[i], __ATOMIC_RELAXED);
-	return n;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * A shelf whose whole content follows from its generation, and pins of it taken by
- * hand.
+ * A shelf whose whole content follows from its generation.
  *
  * A commit changes a quarter of the products and half of the catalogs, so that
  * neighbouring generations share pages and four apart nearly none. Attributes are
@@ -25,9 +24,12 @@ __u32 world_attrs_len(__s64 id);
 __u32 world_count(__s64 catalog);
 __s64 world_member(__u32 i, unsigned int salt);
 
+/* A new shelf with generation WORLD_FIRST. */
+int world_make(struct kit *k, const char *what, const struct shelf_settings *settings);
 /* The next generation. Nobody else commits to this shelf, and nothing else. */
 int world_put(struct kit *k);
 int world_put_no_wait(struct kit *k);
+int put_worlds(struct kit *k, unsigned int n);
 
 /*
  * How much is not as it was: by libshelf, which maps or not as its shelf does; where
@@ -50,18 +52,5 @@ int world_is_member(int fd, __u64 pin, __u64 generation, __s64 catalog, __u32 i)
 int world_scan(int fd, __u64 pin, __u64 generation, void *buffer);
 int world_scan_catalogs(int fd, __u64 pin, __u64 generation, void *buffer);
 int world_info(int fd, __u64 pin, __u64 generation);
-
-/*
- * Pins by hand
- * ------------
- */
-/* @q may be NULL. */
-int pin_take(int fd, __u64 generation, __u64 lease_ns, struct shelf_ioc_pin *q);
-int pin_drop(int fd, __u64 pin);
-/* The page of tokens, mapped, or NULL; it holds the file open. */
-const struct shelf_pins *pins_map(int fd);
-void pins_unmap(const struct shelf_pins *pins);
-bool pin_shown(const struct shelf_pins *pins, __u64 pin);
-unsigned int pins_shown(const struct shelf_pins *pins);
 
 #endif /* GUEST_WORLD_H */
