@@ -127,4 +127,14 @@ u64 pins_check(struct store *st);
 /* For want of memory: revokes what holds most and waits. False: nothing held. */
 bool pins_squeeze(struct store *st);
 
+/* What retain.c asks of pin.c. */
+
+/* How many of the first @n pinned generations are below @generation; reclaim_lock. */
+u32 pinned_below(const struct pins *pins, u32 n, u64 generation);
+/*
+ * The oldest generation that nobody pins nor walks any more, taken out, or NULL; and
+ * the pinned one below it, or NULL. Under the commit lock.
+ */
+struct pinned *pinned_take(struct store *st, struct pinned **older, u64 *generation);
+
 #endif /* SHELF_PIN_H */
