@@ -125,7 +125,8 @@ static int unpin(struct shelf_file *f, u64 token)
 	if (p)
 		ret = file_pin_drop(f, p);
 	mutex_unlock(&f->pins_lock);
-	shelf_reclaim_soon(f->shelf);
+	if (p)
+		shelf_reclaim_soon(f->shelf);
 	return ret;
 }
 
