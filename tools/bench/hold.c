@@ -58,7 +58,7 @@ static void commit_delta(struct bench_shelf *s, uint64_t *seed, uint32_t version
 
 	batch_init(&b, ~0ULL);
 	for (j = 0; j < DELTA; j++)
-		bench_shelf_put(&b, bench_random(seed) % PRODUCTS, version);
+		bench_shelf_rewrite(&b, bench_random(seed) % PRODUCTS, version);
 	bench_shelf_commit(s, &b, NULL);
 }
 
@@ -257,7 +257,7 @@ static double commit_window(struct bench_shelf *s, uint64_t *seed, uint32_t *ver
 		batch_init(&b, ~0ULL);
 		++*version;
 		for (j = 0; j < DELTA; j++)
-			bench_shelf_put(&b, bench_random(seed) % PRODUCTS, *version);
+			bench_shelf_rewrite(&b, bench_random(seed) % PRODUCTS, *version);
 		at = bench_now();
 		bench_shelf_commit(s, &b, NULL);
 		ns[n++] = (double)(bench_now() - at);

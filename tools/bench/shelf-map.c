@@ -131,7 +131,7 @@ static uint64_t run(void *map, enum bench_work work, const int64_t *ids, size_t 
 	}
 }
 
-void bench_shelf_put(struct batch *b, uint64_t index, uint32_t version)
+static void put(struct batch *b, uint64_t index, uint32_t version, uint32_t attrs_version)
 {
 	struct {
 		struct bench_record r;
@@ -144,6 +144,7 @@ void bench_shelf_put(struct batch *b, uint64_t index, uint32_t version)
 	const char *why;
 
 	bench_fill(&p.r, index, version);
+	p.r.attrs[0] ^= (uint8_t)attrs_version;
 	op.id = p.r.id;
 	op.price = p.r.price;
 	op.stock = p.r.stock;
@@ -151,6 +152,16 @@ void bench_shelf_put(struct batch *b, uint64_t index, uint32_t version)
 	op.len = p.r.attrs_len;
 	if (batch_add(b, &op, p.attrs, &why))
 		bench_die("shelf: batch", why);
+}
+
+void bench_shelf_put(struct batch *b, uint64_t index, uint32_t version)
+{
+	put(b, index, version, 0);
+}
+
+void bench_shelf_rewrite(struct batch *b, uint64_t index, uint32_t version)
+{
+	put(b, index, version, version);
 }
 
 void bench_shelf_commit(struct bench_shelf *s, struct batch *b, struct report *report)

@@ -15,6 +15,8 @@ struct bench_shelf *bench_shelf_make(uint64_t products, bool huge);
 void bench_shelf_free(struct bench_shelf *s);
 /* A put of product @index as bench_fill() makes it. */
 void bench_shelf_put(struct batch *b, uint64_t index, uint32_t version);
+/* Likewise, but its attributes change with the version too. */
+void bench_shelf_rewrite(struct batch *b, uint64_t index, uint32_t version);
 /* Commits and frees @b; exits if it is refused. @report may be NULL. */
 void bench_shelf_commit(struct bench_shelf *s, struct batch *b, struct report *report);
 
