@@ -266,6 +266,24 @@ static int file_fill(int fd, const struct hosted_config *config)
 	return ret;
 }
 
+/* Names of processes that were killed here may be in the way. */
+#define DRAFT_TRIES	1000U
+
+static int draft_open(const char *path, char *draft, size_t n)
+{
+	unsigned int i;
+	int fd = -1;
+
+	for (i = 0; fd < 0 && i < DRAFT_TRIES; i++) {
+		if (snprintf(draft, n, "%s.%ld.%u.new", path, (long)getpid(), i) >= (int)n)
+			return -ENAMETOOLONG;
+		fd = open(draft, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+		if (fd < 0 && errno != EEXIST)
+			break;
+	}
+	return fd < 0 ? -errno : fd;
+}
+
 /*
  * The file gets its name when it is a shelf, so that nobody ever opens half of
  * one. link() rather than rename(): it doesn't replace what is there.
@@ -277,12 +295,9 @@ int hosted_create_file(const char *path, const struct hosted_config *config)
 
 	if (ret)
 		return ret;
-	if (snprintf(draft, sizeof(draft), "%s.%ld.new", path, (long)getpid()) >=
-	    (int)sizeof(draft))
-		return -ENAMETOOLONG;
-	fd = open(draft, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	fd = draft_open(path, draft, sizeof(draft));
 	if (fd < 0)
-		return -errno;
+		return fd;
 	ret = file_fill(fd, config);
 	if (!ret && link(draft, path))
 		ret = -errno;

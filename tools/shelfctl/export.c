@@ -212,7 +212,8 @@ static int export_all(struct export *e)
 	if (ret)
 		return failed(e, ret);
 	fputs("{\"op\":\"end\"}\n", e->out.to);
-	return output_finish(&e->out);
+	ret = output_error(&e->out);
+	return ret ? output_broken(&e->out, ret) : output_finish(&e->out);
 }
 
 static void print_result(const struct export *e)
