@@ -136,7 +136,7 @@ TEST_F_TIMEOUT(trim, gives_back, 180)
 	/* Faster than it would do by itself. */
 	ASSERT_EQ(0, thin_out(&self->k));
 	before = shelf_generation(&self->reader);
-	ret = shelf_trim(self->k.name, &t, NULL);
+	ret = shelf_trim(self->k.name, -1, &t, NULL);
 	EXPECT_EQ(0, ret);
 	EXPECT_EQ(0, wrong_of_kept(&self->reader));
 	if (is_small(variant->small)) {
@@ -144,7 +144,7 @@ TEST_F_TIMEOUT(trim, gives_back, 180)
 		munmap(self->control, PAGE);
 		munmap(self->arena, ARENA_BYTES);
 		close(self->k.fd);
-		EXPECT_EQ(0, shelf_trim(self->k.name, &t, NULL));
+		EXPECT_EQ(0, shelf_trim(self->k.name, -1, &t, NULL));
 		EXPECT_GE(limit(self->peak), (long long)t.after);
 		self->k.fd = kit_open(&self->k);
 		self->control = map_control(self->k.fd);
@@ -170,7 +170,7 @@ TEST_F_TIMEOUT(trim, expects_what_it_knows, 180)
 
 	ASSERT_EQ(0, thin_out(&self->k));
 	known = shelf_generation(&self->reader);
-	ASSERT_EQ(0, shelf_trim(self->k.name, &t, NULL));
+	ASSERT_EQ(0, shelf_trim(self->k.name, -1, &t, NULL));
 	ASSERT_EQ(0, shelf_batch_begin(self->k.w, &b, NULL));
 	ASSERT_EQ(0, shelf_batch_delete(b, 0, NULL));
 	EXPECT_EQ(0, shelf_batch_commit(b, &known, NULL, NULL));
@@ -222,7 +222,7 @@ TEST_F_TIMEOUT(trim, comes_and_goes, 300)
 
 	for (round = 0; round < 2; round++) {
 		ASSERT_EQ(0, thin_out(&self->k));
-		ASSERT_EQ(0, shelf_trim(self->k.name, &t, NULL));
+		ASSERT_EQ(0, shelf_trim(self->k.name, -1, &t, NULL));
 		held = sysfs_value(self->k.name, "bytes");
 		EXPECT_EQ(0, wrong_of_kept(&self->reader));
 		EXPECT_TRUE(survives_reading(self->arena, ARENA_BYTES));
@@ -331,7 +331,7 @@ TEST_F_TIMEOUT(trim, under_readers, 300)
 		pid[i] = start(calls[i], &b);
 	for (round = 0; round < 2; round++) {
 		EXPECT_EQ(0, thin_out(&self->k));
-		EXPECT_EQ(0, shelf_trim(self->k.name, &t, NULL));
+		EXPECT_EQ(0, shelf_trim(self->k.name, -1, &t, NULL));
 		EXPECT_FALSE(shows(self->arena, 0xe7));
 		EXPECT_EQ(0, wrong_of_kept(&self->reader));
 		EXPECT_EQ(0, put_products(&self->k, 0, COUNT, ATTRS, SALT));

@@ -551,9 +551,31 @@ cmp <(as_set a.out) <(as_set third.out) && verdict=ok || verdict="not ok"
 report "$verdict" "with the same in it"
 ( trap '' XFSZ; ulimit -f 16; "$ctl" --hosted third.shelf export -o third.out >out 2>err )
 status=$?
-check "a file that becomes too large" 1 '' 'third.out.[0-9]+.new: File too large'
+check "a file that becomes too large" 1 '' 'third.out: File too large'
 cmp <(as_set a.out) <(as_set third.out) && verdict=ok || verdict="not ok"
 report "$verdict" "leaves the old one"
+# Its last bytes are what does not go to disk any more.
+shelf=last.shelf
+run create --max-bytes 64M
+echo '{"op":"put","product":1,"attrs":{"name":""}}' | "$ctl" --hosted last.shelf apply - >out
+run export -o last.out
+length=$((4100 - $(stat -c %s last.out)))
+printf '{"op":"put","product":1,"attrs":{"name":"%*s"}}\n' $length '' >last.jsonl
+run apply last.jsonl
+run export -o last.out
+[ "$(stat -c %s last.out)" = 4100 ] && verdict=ok || verdict="not ok"
+report "$verdict" "an export of 4100 bytes"
+( trap '' XFSZ; ulimit -f 1; "$ctl" --hosted last.shelf export -o lost.out >out 2>err )
+status=$?
+check "the end of a file does not fit" 1 '' 'lost.out: File too large'
+[ ! -e lost.out ] && verdict=ok || verdict="not ok"
+report "$verdict" "leaves none"
+chmod 600 last.out
+run export -o last.out
+( umask 27; "$ctl" --hosted last.shelf export -o new.out >out 2>err )
+stat -c %a last.out new.out >out
+compare "others read no more than they could" <(printf '600\n640\n')
+shelf=third.shelf
 run export -o .
 check "to a directory" 1 '' 'not a regular file'
 run export -o nowhere/file
@@ -564,7 +586,7 @@ check "to a full disk" 1 '' 'standard output: No space'
 shelf=gone.shelf
 run export -o gone.out
 check "export what isn't there" 1 '' 'No such file'
-find . -name '*.new' -o -name gone.out >out
+find . -name '*.new' -o -name '*.out.*' -o -name gone.out >out
 compare "nothing is left behind" /dev/null
 
 # --- waiting -------------------------------------------------------------
@@ -716,12 +738,12 @@ file_export() {
 	status=$?
 }
 echo old >file.out
-file_export 'file.out.*.new' out -o file.out
+file_export 'file.out.??????' out -o file.out
 check "a file is begun anew" 0 '^generation' "$revoked"
 whole_export "and whole in the end" file.out
-file_export 'file.out.*.new' out -o file.out --tries 1
+file_export 'file.out.??????' out -o file.out --tries 1
 check "or not made" 1 '' 'not exported'
-find . -name '*.new' >out
+find . -name 'file.out.*' >out
 compare "and none is left" /dev/null
 whole_export "and the old one stays" file.out
 echo head >append.out
@@ -788,6 +810,14 @@ check "what is left is there" 0 'article number 600'
 report "$verdict" "a trim gives the file's blocks back"
 run trim more
 check "trim takes no more" 2 '' 'too many arguments'
+shelf=slow.shelf
+run create --max-bytes 64M --quarantine-ms 3600000
+run apply many.jsonl
+run apply most.jsonl
+run trim --timeout 0.3
+check "a trim that quarantine is in the way of" 1 '' 'not done after 0.3 s: [0-9]+ bytes held before'
+run get product 600
+check "has lost nothing" 0 'article number 600'
 
 echo "1..$count"
 [ $failed = 0 ]

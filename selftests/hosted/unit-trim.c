@@ -36,7 +36,7 @@ static void trim(struct hosted *h)
 	u32 commits;
 	u64 pages;
 
-	assert_int_equal(hosted_trim(h, &commits, &pages), 0);
+	assert_int_equal(hosted_trim(h, -1, &commits, &pages), 0);
 	assert_true(commits < 1000);
 }
 
@@ -331,7 +331,7 @@ static void test_trim_fails(void **state)
 		put_with_attrs(h, 0, 20000);
 		delete_all_but(h, 20000, 40);
 		shim_fail_in = n;
-		ret = hosted_trim(h, &commits, &pages);
+		ret = hosted_trim(h, -1, &commits, &pages);
 		failures += ret == -ENOMEM;
 		assert_true(!ret || ret == -ENOMEM);
 		shim_fail_in = 0;

@@ -184,7 +184,7 @@ static void trim_hosted(void)
 
 	for (i = 1; i < 4096; i++)
 		log_write(hosted->store.generation + i, world.batch);
-	if (hosted_trim(hosted, &commits, &pages))
+	if (hosted_trim(hosted, -1, &commits, &pages))
 		fault_of_others(REFUSED, "a trim");
 	generation = hosted->store.generation;
 	event_of_others(TRIMS, !!commits);
@@ -196,7 +196,9 @@ static void *trim_kernel(void *unused)
 	struct shelf_error err = { 0 };
 
 	while (!flag(&shared->stop)) {
-		if (shelf_trim(options.name, &trimmed, &err))
+		int ret = shelf_trim(options.name, (__s64)(10000 * NS_PER_MS), &trimmed, &err);
+
+		if (ret && ret != -ETIMEDOUT)
 			fault_of_others(REFUSED, err.message);
 		event_of_others(TRIMS, 1);
 		sleep_ms(500);

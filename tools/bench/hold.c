@@ -125,7 +125,7 @@ static void deletes(void)
 	peak = held_bytes(s) > peak ? held_bytes(s) : peak;
 	settle(s);
 	begin = bench_now();
-	if (hosted_trim(s->hosted, &commits, &pages))
+	if (hosted_trim(s->hosted, -1, &commits, &pages))
 		bench_die("trim", "failed");
 	after = held_bytes(s);
 	printf("99 of 100 products deleted: %.0f MiB, after a trim of %u commits, %lu pages and %.0f ms %.0f MiB\n",

@@ -11,12 +11,6 @@
 
 #define QUARANTINE_MS	1000
 
-static int fail_nl(struct shelf_error *err, int ret, const struct shelf_nl_error *from)
-{
-	return shelf_fail(err, ret, "%s",
-			  from->message[0] ? from->message : strerror(-ret));
-}
-
 static bool has_pin_settings(const struct shelf_settings *s)
 {
 	return s->lease_ms || s->lease_max_ms || s->pin_bytes;
@@ -47,16 +41,14 @@ static int create_hosted(const char *path, const struct shelf_settings *s,
 static int create_nl(const char *name, const struct shelf_settings *s,
 		     struct shelf_error *err)
 {
-	struct shelf_nl_error nl_err = { 0 };
-	struct shelf_nl_info unused;
 	struct shelf_nl *nl;
-	int ret = shelf_nl_open(&nl, &nl_err);
+	int ret = shelf_nl_open(&nl, err);
 
 	if (ret)
-		return fail_nl(err, ret, &nl_err);
-	ret = shelf_nl_create(nl, name, s, &unused, &nl_err);
+		return ret;
+	ret = shelf_nl_create(nl, name, s, NULL, err);
 	shelf_nl_close(nl);
-	return ret ? fail_nl(err, ret, &nl_err) : 0;
+	return ret;
 }
 
 int shelf_create(const char *name, const struct shelf_settings *settings,
@@ -89,35 +81,33 @@ static int destroy_hosted(const char *path, struct shelf_error *err)
 int shelf_destroy(const char *name, struct shelf_error *err)
 {
 	const char *path = shelf_hosted_path(name);
-	struct shelf_nl_error nl_err = { 0 };
 	struct shelf_nl *nl;
 	int ret;
 
 	if (path)
 		return destroy_hosted(path, err);
-	ret = shelf_nl_open(&nl, &nl_err);
+	ret = shelf_nl_open(&nl, err);
 	if (ret)
-		return fail_nl(err, ret, &nl_err);
-	ret = shelf_nl_destroy(nl, name, &nl_err);
+		return ret;
+	ret = shelf_nl_destroy(nl, name, err);
 	shelf_nl_close(nl);
-	return ret ? fail_nl(err, ret, &nl_err) : 0;
+	return ret;
 }
 
 int shelf_set(const char *name, const struct shelf_settings *settings,
 	      struct shelf_error *err)
 {
-	struct shelf_nl_error nl_err = { 0 };
 	struct shelf_nl *nl;
 	int ret;
 
 	if (shelf_hosted_path(name))
 		return shelf_fail(err, -EOPNOTSUPP, "settings of a hosted shelf stay as they are");
-	ret = shelf_nl_open(&nl, &nl_err);
+	ret = shelf_nl_open(&nl, err);
 	if (ret)
-		return fail_nl(err, ret, &nl_err);
-	ret = shelf_nl_set(nl, name, settings, &nl_err);
+		return ret;
+	ret = shelf_nl_set(nl, name, settings, err);
 	shelf_nl_close(nl);
-	return ret ? fail_nl(err, ret, &nl_err) : 0;
+	return ret;
 }
 
 struct list_arg {
@@ -145,31 +135,29 @@ int shelf_list(int (*each)(const struct shelf_listing *l, void *arg), void *arg,
 	       struct shelf_error *err)
 {
 	struct list_arg l = { each, arg };
-	struct shelf_nl_error nl_err = { 0 };
 	struct shelf_nl *nl;
-	int ret = shelf_nl_open(&nl, &nl_err);
+	int ret = shelf_nl_open(&nl, err);
 
 	if (ret)
-		return fail_nl(err, ret, &nl_err);
-	ret = shelf_nl_list(nl, list_each, &l, &nl_err);
+		return ret;
+	ret = shelf_nl_list(nl, list_each, &l, err);
 	shelf_nl_close(nl);
-	return nl_err.error ? fail_nl(err, ret, &nl_err) : ret;
+	return ret;
 }
 
 int shelf_list_pins(const char *name,
 		    int (*each)(const struct shelf_pin_listing *l, void *arg),
 		    void *arg, struct shelf_error *err)
 {
-	struct shelf_nl_error nl_err = { 0 };
 	struct shelf_nl *nl;
 	int ret;
 
 	if (shelf_hosted_path(name))
 		return shelf_fail(err, -EOPNOTSUPP, "a hosted shelf knows nothing of its readers");
-	ret = shelf_nl_open(&nl, &nl_err);
+	ret = shelf_nl_open(&nl, err);
 	if (ret)
-		return fail_nl(err, ret, &nl_err);
-	ret = shelf_nl_pins(nl, name, each, arg, &nl_err);
+		return ret;
+	ret = shelf_nl_pins(nl, name, each, arg, err);
 	shelf_nl_close(nl);
-	return nl_err.error ? fail_nl(err, ret, &nl_err) : ret;
+	return ret;
 }

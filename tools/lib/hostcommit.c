@@ -18,15 +18,18 @@ static int refuse_stale(const struct hosted *h, u64 expect, struct report *repor
 	return -ESTALE;
 }
 
-/* Sleeps until some of quarantine is over, and frees it. False: it is empty. */
-static bool wait_quarantine(struct hosted *h)
+/*
+ * Sleeps until some of quarantine is over, and frees it. False: it is empty, or goes
+ * on for longer than until @until.
+ */
+static bool wait_quarantine(struct hosted *h, u64 until)
 {
 	u64 wait = store_reclaim(&h->store);
 	const struct timespec nap = {
 		(time_t)(wait / NS), (long)(wait % NS)
 	};
 
-	if (!h->store.first)
+	if (!h->store.first || store_clock() + wait > until)
 		return false;
 	nanosleep(&nap, NULL);
 	store_reclaim(&h->store);
@@ -88,7 +91,7 @@ static int trim_step(struct hosted *h, u32 limit, u64 *pages)
 }
 
 /* Steps until nothing is left to move, smaller ones where there is little room. */
-static int trim_pass(struct hosted *h, u32 *commits, u64 *pages)
+static int trim_pass(struct hosted *h, u64 until, u32 *commits, u64 *pages)
 {
 	u32 limit = TRIM_OPS;
 	int ret = 1;
@@ -103,7 +106,7 @@ static int trim_pass(struct hosted *h, u32 *commits, u64 *pages)
 		if (limit > TRIM_OPS_MIN) {
 			limit = max(limit / 4, TRIM_OPS_MIN);
 			ret = 1;
-		} else if (wait_quarantine(h)) {
+		} else if (wait_quarantine(h, until)) {
 			ret = 1;
 		}
 	}
@@ -114,8 +117,9 @@ static int trim_pass(struct hosted *h, u32 *commits, u64 *pages)
  * When quarantine is over, slabs are gone that were left by all that was live in
  * them, and fewer chunks will do: so another pass, until one moves nothing.
  */
-int hosted_trim(struct hosted *h, u32 *commits, u64 *pages)
+int hosted_trim(struct hosted *h, s64 timeout_ns, u32 *commits, u64 *pages)
 {
+	u64 until = timeout_ns < 0 ? U64_MAX : store_clock() + (u64)timeout_ns;
 	u32 before, passes = 0;
 	int ret;
 
@@ -123,9 +127,11 @@ int hosted_trim(struct hosted *h, u32 *commits, u64 *pages)
 	*pages = 0;
 	do {
 		before = *commits;
-		ret = trim_pass(h, commits, pages);
-		while (wait_quarantine(h))
+		ret = trim_pass(h, until, commits, pages);
+		while (wait_quarantine(h, until))
 			;
+		if (!ret && h->store.first)
+			ret = -ETIMEDOUT;
 	} while (!ret && *commits != before && ++passes < TRIM_PASSES_MAX);
 	return ret;
 }

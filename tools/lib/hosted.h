@@ -45,9 +45,10 @@ int hosted_commit(struct hosted *h, const struct batch *b, const u64 *expect,
 
 /*
  * Makes the shelf denser and gives back what is free then, after its quarantine,
- * which it waits for. Tells how many commits moved how many pages. ENOMEM.
+ * which it waits for, as long as @timeout_ns, or below 0 as it takes. Tells how many
+ * commits moved how many pages. ENOMEM, ETIMEDOUT.
  */
-int hosted_trim(struct hosted *h, u32 *commits, u64 *pages);
+int hosted_trim(struct hosted *h, s64 timeout_ns, u32 *commits, u64 *pages);
 
 /*
  * Finds what the newest snapshot uses, after a restart. @st is prepared, with

@@ -3,6 +3,7 @@
  * Shelves over generic netlink: make, destroy, change, list, watch.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,12 +15,12 @@
 
 #define SMALL_BYTES	1024
 
-static int no_memory(struct shelf_nl_error *err)
+static int no_memory(struct shelf_error *err)
 {
-	return shelf_nl_fail(err, -ENOMEM, "out of memory");
+	return shelf_fail(err, -ENOMEM, "out of memory");
 }
 
-static struct nl_sock *connected(struct shelf_nl_error *err)
+static struct nl_sock *connected(struct shelf_error *err)
 {
 	struct nl_sock *sock = nl_socket_alloc();
 	int ret;
@@ -31,7 +32,7 @@ static struct nl_sock *connected(struct shelf_nl_error *err)
 	ret = genl_connect(sock);
 	if (!ret)
 		return sock;
-	shelf_nl_fail(err, -EPROTONOSUPPORT, "no generic netlink: %s",
+	shelf_fail(err, -EPROTONOSUPPORT, "no generic netlink: %s",
 		      nl_geterror(ret));
 	nl_socket_free(sock);
 	return NULL;
@@ -51,22 +52,22 @@ static int extend(struct nl_sock *sock)
 	return 0;
 }
 
-static int find_family(struct shelf_nl *nl, struct shelf_nl_error *err)
+static int find_family(struct shelf_nl *nl, struct shelf_error *err)
 {
 	int ret;
 
 	nl->family = genl_ctrl_resolve(nl->sock, SHELF_GENL_NAME);
 	if (nl->family < 0)
-		return shelf_nl_fail(err, -EPROTONOSUPPORT,
+		return shelf_fail(err, -EPROTONOSUPPORT,
 			       "no netlink family " SHELF_GENL_NAME
 			       ": is the shelf module loaded?");
 	ret = extend(nl->sock);
-	return ret ? shelf_nl_fail(err, ret, "%s", strerror(-ret)) : 0;
+	return ret ? shelf_fail(err, ret, "%s", strerror(-ret)) : 0;
 }
 
-int shelf_nl_open(struct shelf_nl **out, struct shelf_nl_error *err)
+int shelf_nl_open(struct shelf_nl **out, struct shelf_error *err)
 {
-	struct shelf_nl_error own = { 0 };
+	struct shelf_error own = { 0 };
 	struct shelf_nl *nl = calloc(1, sizeof(*nl));
 	int ret;
 
@@ -127,7 +128,7 @@ static void read_info(struct shelf_nl_info *info, struct nlattr **attrs)
 
 /* @arg: struct shelf_nl_info, or NULL */
 static int take_info(const struct genlmsghdr *head, struct nlattr **attrs,
-		     void *arg, struct shelf_nl_error *err)
+		     void *arg, struct shelf_error *err)
 {
 	(void)err;
 	if (arg && head->cmd == SHELF_CMD_NEW)
@@ -135,12 +136,14 @@ static int take_info(const struct genlmsghdr *head, struct nlattr **attrs,
 	return 0;
 }
 
-/* A request about one shelf. A name that is too long is for the kernel to say. */
-static struct nl_msg *about(struct shelf_nl *nl, __u8 cmd, const char *name)
+/* A request about one shelf. A name that is too long, though cut off, is refused. */
+static struct nl_msg *about(struct shelf_nl *nl, __u8 cmd, int flags, const char *name)
 {
-	struct nl_msg *msg = shelf_nl_request(nl, cmd, 0, SMALL_BYTES);
+	struct nl_msg *msg = shelf_nl_request(nl, cmd, flags, SMALL_BYTES);
+	char cut[SHELF_NAME_MAX + 2];
 
-	if (msg && nla_put_string(msg, SHELF_A_NAME, name)) {
+	snprintf(cut, sizeof(cut), "%s", name);
+	if (msg && nla_put_string(msg, SHELF_A_NAME, cut)) {
 		nlmsg_free(msg);
 		return NULL;
 	}
@@ -167,10 +170,10 @@ static int put_settings(struct nl_msg *msg, const struct shelf_settings *s)
 
 int shelf_nl_create(struct shelf_nl *nl, const char *name,
 		    const struct shelf_settings *settings, struct shelf_nl_info *out,
-		    struct shelf_nl_error *err)
+		    struct shelf_error *err)
 {
 	struct nl_talk talk = { .take = take_info, .arg = out };
-	struct nl_msg *msg = about(nl, SHELF_CMD_CREATE, name);
+	struct nl_msg *msg = about(nl, SHELF_CMD_CREATE, 0, name);
 
 	if (msg && !nla_put_u64(msg, SHELF_A_MAX_BYTES, settings->max_bytes) &&
 	    !put_settings(msg, settings) &&
@@ -181,17 +184,17 @@ int shelf_nl_create(struct shelf_nl *nl, const char *name,
 }
 
 int shelf_nl_destroy(struct shelf_nl *nl, const char *name,
-		     struct shelf_nl_error *err)
+		     struct shelf_error *err)
 {
-	struct nl_msg *msg = about(nl, SHELF_CMD_DESTROY, name);
+	struct nl_msg *msg = about(nl, SHELF_CMD_DESTROY, 0, name);
 
 	return msg ? shelf_nl_talk(nl, msg, NULL, err) : no_memory(err);
 }
 
 int shelf_nl_set(struct shelf_nl *nl, const char *name,
-		 const struct shelf_settings *settings, struct shelf_nl_error *err)
+		 const struct shelf_settings *settings, struct shelf_error *err)
 {
-	struct nl_msg *msg = about(nl, SHELF_CMD_SET, name);
+	struct nl_msg *msg = about(nl, SHELF_CMD_SET, 0, name);
 
 	if (msg && !put_settings(msg, settings))
 		return shelf_nl_talk(nl, msg, NULL, err);
@@ -201,24 +204,24 @@ int shelf_nl_set(struct shelf_nl *nl, const char *name,
 
 /* A request that is answered with what there is to tell of a shelf. */
 static int ask_info(struct shelf_nl *nl, __u8 cmd, const char *name,
-		    struct shelf_nl_info *out, struct shelf_nl_error *err)
+		    struct shelf_nl_info *out, struct shelf_error *err)
 {
 	struct nl_talk talk = {
 		.take = take_info, .arg = out, .wants_result = true,
 	};
-	struct nl_msg *msg = about(nl, cmd, name);
+	struct nl_msg *msg = about(nl, cmd, 0, name);
 
 	return msg ? shelf_nl_talk(nl, msg, &talk, err) : no_memory(err);
 }
 
 int shelf_nl_get(struct shelf_nl *nl, const char *name,
-		 struct shelf_nl_info *out, struct shelf_nl_error *err)
+		 struct shelf_nl_info *out, struct shelf_error *err)
 {
 	return ask_info(nl, SHELF_CMD_GET, name, out, err);
 }
 
 int shelf_nl_trim(struct shelf_nl *nl, const char *name,
-		  struct shelf_nl_info *out, struct shelf_nl_error *err)
+		  struct shelf_nl_info *out, struct shelf_error *err)
 {
 	return ask_info(nl, SHELF_CMD_TRIM, name, out, err);
 }
@@ -233,7 +236,7 @@ struct listing {
 };
 
 static int take_listed(const struct genlmsghdr *head, struct nlattr **attrs,
-		       void *arg, struct shelf_nl_error *err)
+		       void *arg, struct shelf_error *err)
 {
 	struct listing *l = arg;
 	char *more;
@@ -250,7 +253,7 @@ static int take_listed(const struct genlmsghdr *head, struct nlattr **attrs,
 
 /* Gathered before anybody is told, so that the socket is idle however it ends. */
 static int gather(struct shelf_nl *nl, struct nl_msg *msg, struct listing *l,
-		  struct shelf_nl_error *err)
+		  struct shelf_error *err)
 {
 	struct nl_talk talk = { .take = take_listed, .arg = l };
 
@@ -264,7 +267,7 @@ static void read_listed_info(void *entry, struct nlattr **attrs)
 
 int shelf_nl_list(struct shelf_nl *nl,
 		  int (*each)(const struct shelf_nl_info *, void *), void *arg,
-		  struct shelf_nl_error *err)
+		  struct shelf_error *err)
 {
 	struct listing l = {
 		.size = sizeof(struct shelf_nl_info), .cmd = SHELF_CMD_NEW,
@@ -298,44 +301,38 @@ static void read_pin(void *entry, struct nlattr **attrs)
 
 int shelf_nl_pins(struct shelf_nl *nl, const char *name,
 		  int (*each)(const struct shelf_pin_listing *, void *), void *arg,
-		  struct shelf_nl_error *err)
+		  struct shelf_error *err)
 {
 	struct listing l = {
 		.size = sizeof(struct shelf_pin_listing), .cmd = SHELF_CMD_PIN,
 		.read = read_pin,
 	};
-	struct nl_msg *msg = shelf_nl_request(nl, SHELF_CMD_PINS, NLM_F_DUMP,
-					SMALL_BYTES);
+	struct nl_msg *msg = about(nl, SHELF_CMD_PINS, NLM_F_DUMP, name);
+	int ret = gather(nl, msg, &l, err);
 	size_t i;
-	int ret;
 
-	if (msg && nla_put_string(msg, SHELF_A_NAME, name)) {
-		nlmsg_free(msg);
-		return no_memory(err);
-	}
-	ret = gather(nl, msg, &l, err);
 	for (i = 0; !ret && i < l.count; i++)
 		ret = each((struct shelf_pin_listing *)l.entries + i, arg);
 	free(l.entries);
 	return ret;
 }
 
-static int join_events(struct nl_sock *sock, struct shelf_nl_error *err)
+static int join_events(struct nl_sock *sock, struct shelf_error *err)
 {
 	int group = genl_ctrl_resolve_grp(sock, SHELF_GENL_NAME,
 					  SHELF_GENL_EVENTS);
 
 	if (group < 0)
-		return shelf_nl_fail(err, -EPROTONOSUPPORT,
+		return shelf_fail(err, -EPROTONOSUPPORT,
 			       "no group of events: is the shelf module loaded?");
 	if (setsockopt(nl_socket_get_fd(sock), SOL_NETLINK,
 		       NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)))
-		return shelf_nl_fail(err, -errno, "subscribing to events: %s",
+		return shelf_fail(err, -errno, "subscribing to events: %s",
 			       strerror(errno));
 	return 0;
 }
 
-int shelf_nl_subscribe(struct shelf_nl *nl, struct shelf_nl_error *err)
+int shelf_nl_subscribe(struct shelf_nl *nl, struct shelf_error *err)
 {
 	struct nl_sock *sock;
 	int ret;
@@ -359,13 +356,13 @@ int shelf_nl_event_fd(const struct shelf_nl *nl)
 }
 
 static int read_event(struct nlmsghdr *h, struct shelf_nl_event *event,
-		      struct shelf_nl_error *err)
+		      struct shelf_error *err)
 {
 	struct nlattr *attrs[SHELF_A_MAX + 1] = { NULL };
 	const struct genlmsghdr *head = nlmsg_data(h);
 
 	if (genlmsg_parse(h, 0, attrs, SHELF_A_MAX, NULL) < 0)
-		return shelf_nl_fail(err, -EPROTO, "malformed event");
+		return shelf_fail(err, -EPROTO, "malformed event");
 	memset(event, 0, sizeof(*event));
 	event->cmd = head->cmd;
 	copy_name(event->name, attrs[SHELF_A_NAME]);
@@ -377,19 +374,19 @@ static int read_event(struct nlmsghdr *h, struct shelf_nl_event *event,
 }
 
 int shelf_nl_event(struct shelf_nl *nl, int milliseconds,
-		   struct shelf_nl_event *event, struct shelf_nl_error *err)
+		   struct shelf_nl_event *event, struct shelf_error *err)
 {
 	struct nlmsghdr *h = (struct nlmsghdr *)nl->answer;
 	int len;
 
 	if (!nl->events)
-		return shelf_nl_fail(err, -EINVAL, "not subscribed to events");
+		return shelf_fail(err, -EINVAL, "not subscribed to events");
 	len = shelf_nl_receive(nl, nl->events, milliseconds, err);
 	if (len == -ETIMEDOUT)
 		return 0;
 	if (len < 0)
 		return len;
 	if (!nlmsg_ok(h, len))
-		return shelf_nl_fail(err, -EPROTO, "malformed event");
+		return shelf_fail(err, -EPROTO, "malformed event");
 	return read_event(h, event, err);
 }

@@ -3,7 +3,7 @@
  * Talking to the kernel: shelves, batches and events over generic netlink.
  *
  * Internal to libshelf. Every call returns 0 or a negative errno, and then
- * fills @err, which may be NULL. One struct shelf_nl, with its batches, belongs
+ * fills @err, which may be NULL, with the kernel's words if there are any. One struct shelf_nl, with its batches, belongs
  * to one thread at a time.
  */
 #ifndef SHELF_NETLINK_H
@@ -13,21 +13,8 @@
 
 struct shelf_nl;
 
-/**
- * struct shelf_nl_error - what was refused
- * @error: negative errno
- * @message: the kernel's words, or strerror()'s
- * @op: index of the operation at fault within the whole batch, if @has_op
- */
-struct shelf_nl_error {
-	int error;
-	char message[256];
-	unsigned long long op;
-	int has_op;
-};
-
 /* EPROTONOSUPPORT: the module isn't loaded; EPERM: not an administrator. */
-int shelf_nl_open(struct shelf_nl **nl, struct shelf_nl_error *err);
+int shelf_nl_open(struct shelf_nl **nl, struct shelf_error *err);
 void shelf_nl_close(struct shelf_nl *nl);
 /*
  * How long to wait for an answer; below 0, the default: for ever. A commit
@@ -56,25 +43,25 @@ struct shelf_nl_info {
 /* @out: or NULL. */
 int shelf_nl_create(struct shelf_nl *nl, const char *name,
 		    const struct shelf_settings *settings, struct shelf_nl_info *out,
-		    struct shelf_nl_error *err);
+		    struct shelf_error *err);
 int shelf_nl_destroy(struct shelf_nl *nl, const char *name,
-		     struct shelf_nl_error *err);
+		     struct shelf_error *err);
 /* What is at its default stays as it is. */
 int shelf_nl_set(struct shelf_nl *nl, const char *name,
-		 const struct shelf_settings *settings, struct shelf_nl_error *err);
+		 const struct shelf_settings *settings, struct shelf_error *err);
 int shelf_nl_get(struct shelf_nl *nl, const char *name,
-		 struct shelf_nl_info *out, struct shelf_nl_error *err);
+		 struct shelf_nl_info *out, struct shelf_error *err);
 /* Stops at the first value other than 0 that @each returns, and returns it. */
 int shelf_nl_list(struct shelf_nl *nl,
 		  int (*each)(const struct shelf_nl_info *, void *), void *arg,
-		  struct shelf_nl_error *err);
+		  struct shelf_error *err);
 
 /* @out: with the ticket in trims_asked. */
 int shelf_nl_trim(struct shelf_nl *nl, const char *name,
-		  struct shelf_nl_info *out, struct shelf_nl_error *err);
+		  struct shelf_nl_info *out, struct shelf_error *err);
 int shelf_nl_pins(struct shelf_nl *nl, const char *name,
 		  int (*each)(const struct shelf_pin_listing *, void *), void *arg,
-		  struct shelf_nl_error *err);
+		  struct shelf_error *err);
 
 struct shelf_nl_batch;
 
@@ -99,28 +86,18 @@ struct shelf_nl_op {
 	const void *data;
 };
 
-struct shelf_nl_result {
-	__u64 generation;
-	__u64 ops;
-	__u64 absent;
-	__u64 pages;
-	__u64 draft_ns;
-	__u64 publish_ns;
-	__u64 grace_ns;
-};
-
 int shelf_nl_begin(struct shelf_nl *nl, const char *name,
-		   struct shelf_nl_batch **b, struct shelf_nl_error *err);
+		   struct shelf_nl_batch **b, struct shelf_error *err);
 /*
  * Copies the operation into the message that is being put together. The kernel
  * may refuse it at a later add or at the commit; @err names it. From then on
  * every add and the commit fail with that same error.
  */
 int shelf_nl_add(struct shelf_nl_batch *b, const struct shelf_nl_op *op,
-		 struct shelf_nl_error *err);
+		 struct shelf_error *err);
 /* Frees @b in every case. ESTALE: the newest generation isn't @expect. */
 int shelf_nl_commit(struct shelf_nl_batch *b, const __u64 *expect, bool no_wait,
-		    struct shelf_nl_result *out, struct shelf_nl_error *err);
+		    struct shelf_result *out, struct shelf_error *err);
 void shelf_nl_abort(struct shelf_nl_batch *b);
 
 /* @generation and @ops: of SHELF_CMD_COMMITTED; @cmd: SHELF_CMD_* */
@@ -134,10 +111,10 @@ struct shelf_nl_event {
 };
 
 /* Opens a second socket, for events alone. */
-int shelf_nl_subscribe(struct shelf_nl *nl, struct shelf_nl_error *err);
+int shelf_nl_subscribe(struct shelf_nl *nl, struct shelf_error *err);
 int shelf_nl_event_fd(const struct shelf_nl *nl);
 /* 1: an event; 0: none in time; ENOBUFS: some were lost, go on. */
 int shelf_nl_event(struct shelf_nl *nl, int milliseconds,
-		   struct shelf_nl_event *event, struct shelf_nl_error *err);
+		   struct shelf_nl_event *event, struct shelf_error *err);
 
 #endif /* SHELF_NETLINK_H */

@@ -45,11 +45,11 @@ struct shelf_nl_batch {
 	struct nl_msg *msg;
 	size_t used;
 	__u64 ops;
-	struct shelf_nl_error failed;
+	struct shelf_error failed;
 };
 
 static int batch_error(const struct shelf_nl_batch *b,
-		       struct shelf_nl_error *err)
+		       struct shelf_error *err)
 {
 	if (err)
 		*err = b->failed;
@@ -57,9 +57,9 @@ static int batch_error(const struct shelf_nl_batch *b,
 }
 
 static int batch_fail(struct shelf_nl_batch *b, int error, const char *words,
-		      struct shelf_nl_error *err)
+		      struct shelf_error *err)
 {
-	shelf_nl_fail(&b->failed, error, "%s", words);
+	shelf_fail(&b->failed, error, "%s", words);
 	b->failed.op = b->ops;
 	b->failed.has_op = 1;
 	return batch_error(b, err);
@@ -84,18 +84,18 @@ static void batch_free(struct shelf_nl_batch *b)
 }
 
 static int take_cookie(const struct genlmsghdr *head, struct nlattr **attrs,
-		       void *arg, struct shelf_nl_error *err)
+		       void *arg, struct shelf_error *err)
 {
 	__u64 *cookie = arg;
 
 	if (head->cmd != SHELF_CMD_BATCH_BEGIN || !attrs[SHELF_A_COOKIE])
-		return shelf_nl_fail(err, -EPROTO, "begin: no cookie came back");
+		return shelf_fail(err, -EPROTO, "begin: no cookie came back");
 	*cookie = nla_get_u64(attrs[SHELF_A_COOKIE]);
 	return 0;
 }
 
 static int begin(struct shelf_nl *nl, const char *name, __u64 *cookie,
-		 struct shelf_nl_error *err)
+		 struct shelf_error *err)
 {
 	struct nl_talk talk = {
 		.take = take_cookie, .arg = cookie, .wants_result = true,
@@ -106,17 +106,17 @@ static int begin(struct shelf_nl *nl, const char *name, __u64 *cookie,
 	if (msg && !nla_put_string(msg, SHELF_A_NAME, name))
 		return shelf_nl_talk(nl, msg, &talk, err);
 	nlmsg_free(msg);
-	return shelf_nl_fail(err, -ENOMEM, "out of memory");
+	return shelf_fail(err, -ENOMEM, "out of memory");
 }
 
 int shelf_nl_begin(struct shelf_nl *nl, const char *name,
-		   struct shelf_nl_batch **out, struct shelf_nl_error *err)
+		   struct shelf_nl_batch **out, struct shelf_error *err)
 {
 	struct shelf_nl_batch *b = calloc(1, sizeof(*b));
 	int ret;
 
 	if (!b)
-		return shelf_nl_fail(err, -ENOMEM, "out of memory");
+		return shelf_fail(err, -ENOMEM, "out of memory");
 	b->nl = nl;
 	ret = begin(nl, name, &b->cookie, err);
 	if (ret)
@@ -127,7 +127,7 @@ int shelf_nl_begin(struct shelf_nl *nl, const char *name,
 }
 
 /* Sends what has been packed. */
-static int flush(struct shelf_nl_batch *b, struct shelf_nl_error *err)
+static int flush(struct shelf_nl_batch *b, struct shelf_error *err)
 {
 	struct nl_msg *msg = b->msg;
 
@@ -147,7 +147,7 @@ static size_t op_data_bytes(const struct shelf_nl_op *op)
 
 /* Room for @bytes more of one operation in the message. */
 static int make_room(struct shelf_nl_batch *b, size_t bytes,
-		     struct shelf_nl_error *err)
+		     struct shelf_error *err)
 {
 	if (b->used + bytes > MESSAGE_BYTES && flush(b, err))
 		return b->failed.error;
@@ -223,7 +223,7 @@ static const char *unspeakable(const struct shelf_nl_op *op, int *error)
 }
 
 int shelf_nl_add(struct shelf_nl_batch *b, const struct shelf_nl_op *op,
-		 struct shelf_nl_error *err)
+		 struct shelf_error *err)
 {
 	const char *words;
 	int error;
@@ -244,15 +244,15 @@ int shelf_nl_add(struct shelf_nl_batch *b, const struct shelf_nl_op *op,
 }
 
 static int take_refused(struct nlattr **attrs, int error,
-			struct shelf_nl_error *err)
+			struct shelf_error *err)
 {
 	struct nlattr *words = attrs[SHELF_A_MESSAGE];
 
 	if (words)
-		shelf_nl_fail(err, error, "%.*s", nla_len(words),
+		shelf_fail(err, error, "%.*s", nla_len(words),
 			      (const char *)nla_data(words));
 	else
-		shelf_nl_fail(err, error, "%s", strerror(-error));
+		shelf_fail(err, error, "%s", strerror(-error));
 	if (err && attrs[SHELF_A_OP_INDEX]) {
 		err->op = nla_get_u64(attrs[SHELF_A_OP_INDEX]);
 		err->has_op = 1;
@@ -260,15 +260,15 @@ static int take_refused(struct nlattr **attrs, int error,
 	return error;
 }
 
-/* @arg: struct shelf_nl_result */
+/* @arg: struct shelf_result */
 static int take_result(const struct genlmsghdr *head, struct nlattr **attrs,
-		       void *arg, struct shelf_nl_error *err)
+		       void *arg, struct shelf_error *err)
 {
-	struct shelf_nl_result *r = arg;
+	struct shelf_result *r = arg;
 	__u32 error = attr_u32(attrs[SHELF_A_ERROR]);
 
 	if (head->cmd != SHELF_CMD_BATCH_RESULT)
-		return shelf_nl_fail(err, -EPROTO, "commit: not a result");
+		return shelf_fail(err, -EPROTO, "commit: not a result");
 	if (error)
 		return take_refused(attrs, -(int)error, err);
 	r->generation = attr_u64(attrs[SHELF_A_GENERATION]);
@@ -282,9 +282,9 @@ static int take_result(const struct genlmsghdr *head, struct nlattr **attrs,
 }
 
 static int commit(struct shelf_nl_batch *b, const __u64 *expect, bool no_wait,
-		  struct shelf_nl_result *out, struct shelf_nl_error *err)
+		  struct shelf_result *out, struct shelf_error *err)
 {
-	struct shelf_nl_result own = { 0 };
+	struct shelf_result own = { 0 };
 	struct nl_talk talk = {
 		.take = take_result, .arg = out ? out : &own,
 		.wants_result = true,
@@ -297,11 +297,11 @@ static int commit(struct shelf_nl_batch *b, const __u64 *expect, bool no_wait,
 	    (!no_wait || !nla_put_flag(msg, SHELF_A_NO_WAIT)))
 		return shelf_nl_talk(b->nl, msg, &talk, err);
 	nlmsg_free(msg);
-	return shelf_nl_fail(err, -ENOMEM, "out of memory");
+	return shelf_fail(err, -ENOMEM, "out of memory");
 }
 
 int shelf_nl_commit(struct shelf_nl_batch *b, const __u64 *expect, bool no_wait,
-		    struct shelf_nl_result *out, struct shelf_nl_error *err)
+		    struct shelf_result *out, struct shelf_error *err)
 {
 	int ret;
 

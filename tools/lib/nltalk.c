@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,20 +13,6 @@
 #include <linux/netlink.h>
 
 #include "nltalk.h"
-
-int shelf_nl_fail(struct shelf_nl_error *err, int error, const char *format, ...)
-{
-	va_list args;
-
-	if (!err)
-		return error;
-	memset(err, 0, sizeof(*err));
-	err->error = error;
-	va_start(args, format);
-	vsnprintf(err->message, sizeof(err->message), format, args);
-	va_end(args);
-	return error;
-}
 
 struct nl_msg *shelf_nl_request(struct shelf_nl *nl, __u8 cmd, int flags,
 				size_t bytes)
@@ -71,7 +56,7 @@ static ssize_t receive_from_kernel(int fd, void *to, size_t bytes)
 }
 
 int shelf_nl_receive(struct shelf_nl *nl, struct nl_sock *sock, int milliseconds,
-		     struct shelf_nl_error *err)
+		     struct shelf_error *err)
 {
 	int fd = nl_socket_get_fd(sock), ret;
 
@@ -80,9 +65,9 @@ int shelf_nl_receive(struct shelf_nl *nl, struct nl_sock *sock, int milliseconds
 		ret = (int)receive_from_kernel(fd, nl->answer,
 					       sizeof(nl->answer));
 	if (ret == -ETIMEDOUT)
-		return shelf_nl_fail(err, ret, "no answer from the kernel in time");
+		return shelf_fail(err, ret, "no answer from the kernel in time");
 	if (ret < 0)
-		return shelf_nl_fail(err, ret, "receiving from the kernel: %s",
+		return shelf_fail(err, ret, "receiving from the kernel: %s",
 			       strerror(-ret));
 	return ret;
 }
@@ -109,6 +94,7 @@ static struct nlattr *extended_ack(struct nlmsghdr *h, int *len)
 static const char *const names[SHELF_A_MAX + 1] = {
 	NAME(NAME), NAME(MAX_BYTES), NAME(BATCH_BYTES), NAME(QUARANTINE_MS),
 	NAME(HASH_SEED), NAME(COOKIE), NAME(OP), NAME(EXPECT), NAME(OPS),
+	NAME(NO_WAIT), NAME(LEASE_MS), NAME(LEASE_MAX_MS), NAME(PIN_BYTES),
 };
 
 static const char *const op_names[SHELF_OP_A_MAX + 1] = {
@@ -147,11 +133,11 @@ static const char *name_at(const struct nlmsghdr *request, __u32 offset)
 }
 
 /* The words of a broken policy are netlink's own and don't name its attribute. */
-static void name_attribute(struct shelf_nl_error *err, struct nlattr **attrs,
+static void name_attribute(struct shelf_error *err, struct nlattr **attrs,
 			   const struct nlmsghdr *request)
 {
 	struct nlattr *offset = attrs[NLMSGERR_ATTR_OFFS];
-	struct shelf_nl_error words = *err;
+	struct shelf_error words = *err;
 	const char *name;
 
 	if (!attrs[NLMSGERR_ATTR_POLICY] || !offset)
@@ -166,7 +152,7 @@ static void name_attribute(struct shelf_nl_error *err, struct nlattr **attrs,
  * The kernel's words, without the index that newer kernels put before them:
  * that comes as the cookie, from all.
  */
-static void take_words(struct shelf_nl_error *err, struct nlattr **attrs)
+static void take_words(struct shelf_error *err, struct nlattr **attrs)
 {
 	struct nlattr *cookie = attrs[NLMSGERR_ATTR_COOKIE];
 	struct nlattr *words = attrs[NLMSGERR_ATTR_MSG];
@@ -188,13 +174,13 @@ static void take_words(struct shelf_nl_error *err, struct nlattr **attrs)
 }
 
 static int take_refusal(struct nl_talk *t, struct nlmsghdr *h, int error,
-			struct shelf_nl_error *err)
+			struct shelf_error *err)
 {
 	struct nlattr *attrs[NLMSGERR_ATTR_MAX + 1] = { NULL };
 	struct nlattr *first;
 	int len;
 
-	shelf_nl_fail(err, error, "%s", strerror(-error));
+	shelf_fail(err, error, "%s", strerror(-error));
 	first = extended_ack(h, &len);
 	if (err && first &&
 	    !nla_parse(attrs, NLMSGERR_ATTR_MAX, first, len, NULL)) {
@@ -205,12 +191,12 @@ static int take_refusal(struct nl_talk *t, struct nlmsghdr *h, int error,
 }
 
 static int take_ack(struct nl_talk *t, struct nlmsghdr *h,
-		    struct shelf_nl_error *err)
+		    struct shelf_error *err)
 {
 	int error;
 
 	if (nlmsg_datalen(h) < (int)sizeof(error))
-		return shelf_nl_fail(err, -EPROTO, "short acknowledgment");
+		return shelf_fail(err, -EPROTO, "short acknowledgment");
 	memcpy(&error, nlmsg_data(h), sizeof(error));
 	if (!error) {
 		t->acknowledged = true;
@@ -218,11 +204,11 @@ static int take_ack(struct nl_talk *t, struct nlmsghdr *h,
 	}
 	if (h->nlmsg_type == NLMSG_ERROR)
 		return take_refusal(t, h, error, err);
-	return shelf_nl_fail(err, error, "%s", strerror(-error));
+	return shelf_fail(err, error, "%s", strerror(-error));
 }
 
 static int take_message(struct nl_talk *t, struct nlmsghdr *h,
-			struct shelf_nl_error *err)
+			struct shelf_error *err)
 {
 	struct nlattr *attrs[SHELF_A_MAX + 1] = { NULL };
 
@@ -234,7 +220,7 @@ static int take_message(struct nl_talk *t, struct nlmsghdr *h,
 	if (h->nlmsg_type < NLMSG_MIN_TYPE || !t->take)
 		return 0;
 	if (genlmsg_parse(h, 0, attrs, SHELF_A_MAX, NULL) < 0)
-		return shelf_nl_fail(err, -EPROTO, "malformed answer");
+		return shelf_fail(err, -EPROTO, "malformed answer");
 	t->taken = true;
 	return t->take(nlmsg_data(h), attrs, t->arg, err);
 }
@@ -246,7 +232,7 @@ static bool talk_over(const struct nl_talk *t)
 
 /* The result may come before the acknowledgment. */
 static int talk_listen(struct shelf_nl *nl, struct nl_talk *t,
-		       struct shelf_nl_error *err)
+		       struct shelf_error *err)
 {
 	struct nlmsghdr *h;
 	int left, ret;
@@ -266,7 +252,7 @@ static int talk_listen(struct shelf_nl *nl, struct nl_talk *t,
 }
 
 static int talk_send(struct shelf_nl *nl, const struct nlmsghdr *h,
-		     struct shelf_nl_error *err)
+		     struct shelf_error *err)
 {
 	ssize_t n;
 
@@ -275,12 +261,12 @@ static int talk_send(struct shelf_nl *nl, const struct nlmsghdr *h,
 	} while (n < 0 && errno == EINTR);
 	if (n >= 0)
 		return 0;
-	return shelf_nl_fail(err, -errno, "sending to the kernel: %s",
+	return shelf_fail(err, -errno, "sending to the kernel: %s",
 			     strerror(errno));
 }
 
 int shelf_nl_talk(struct shelf_nl *nl, struct nl_msg *msg, struct nl_talk *talk,
-		  struct shelf_nl_error *err)
+		  struct shelf_error *err)
 {
 	struct nl_talk plain = { .take = NULL };
 	struct nl_talk *t = talk ? talk : &plain;

@@ -14,6 +14,7 @@
 #include <netlink/socket.h>
 
 #include "../../kmod/uapi/shelf.h"
+#include "internal.h"
 #include "netlink.h"
 
 /* The largest message from the kernel: a part of a dump. */
@@ -35,7 +36,7 @@ struct shelf_nl {
  */
 struct nl_talk {
 	int (*take)(const struct genlmsghdr *head, struct nlattr **attrs,
-		    void *arg, struct shelf_nl_error *err);
+		    void *arg, struct shelf_error *err);
 	void *arg;
 	bool wants_result;
 	/* private */
@@ -45,21 +46,18 @@ struct nl_talk {
 	bool taken;
 };
 
-int shelf_nl_fail(struct shelf_nl_error *err, int error, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
 /* A new request of up to @bytes, or NULL. */
 struct nl_msg *shelf_nl_request(struct shelf_nl *nl, __u8 cmd, int flags,
 				size_t bytes);
 /* Sends and frees @msg and waits for what is awaited. @talk may be NULL. */
 int shelf_nl_talk(struct shelf_nl *nl, struct nl_msg *msg, struct nl_talk *talk,
-		  struct shelf_nl_error *err);
+		  struct shelf_error *err);
 /*
  * Waits for a message from the kernel and receives it into nl->answer. Returns
  * its length, or ETIMEDOUT.
  */
 int shelf_nl_receive(struct shelf_nl *nl, struct nl_sock *sock, int milliseconds,
-		     struct shelf_nl_error *err);
+		     struct shelf_error *err);
 
 static inline __u64 attr_u64(struct nlattr *attr)
 {

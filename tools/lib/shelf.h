@@ -428,16 +428,18 @@ int shelf_set(const char *name, const struct shelf_settings *settings,
 /*
  * Makes the shelf as dense as it gets, by commits that change nothing else, and
  * gives back what is free then: bytes of memory held before and after. It goes in
- * passes, each of which waits for quarantine; if that is longer than two seconds,
- * this returns after ten, and the kernel goes on. A shelf that was emptied to a
- * third is trimmed without being asked.
+ * passes, each of which waits for quarantine. @timeout_ns below 0: for as long as it
+ * takes. ETIMEDOUT: @trimmed tells how far it got; the kernel goes on, of a hosted
+ * shelf the rest is for the next trim. ENODEV: the shelf was destroyed meanwhile. A
+ * shelf of the kernel that was emptied to a third is trimmed without being asked.
  */
 struct shelf_trimmed {
 	__u64 before;
 	__u64 after;
 };
 
-int shelf_trim(const char *name, struct shelf_trimmed *trimmed, struct shelf_error *err);
+int shelf_trim(const char *name, __s64 timeout_ns, struct shelf_trimmed *trimmed,
+	       struct shelf_error *err);
 
 struct shelf_listing {
 	char name[SHELF_NAME_MAX + 1];

@@ -11,7 +11,6 @@
 #include "netlink.h"
 
 #define NAP_NS		20000000L
-#define WAIT_MS_MAX	10000U
 
 static void nap(void)
 {
@@ -20,31 +19,34 @@ static void nap(void)
 	nanosleep(&t, NULL);
 }
 
-static __u64 now_ms(void)
+static __s64 now_ns(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (__u64)t.tv_sec * 1000 + (__u64)t.tv_nsec / 1000000;
+	return (__s64)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* Until @ticket is done; with a long quarantine that may be too long to wait for. */
-static int wait_trim(struct shelf_nl *nl, const char *name, __u64 ticket,
-		     struct shelf_nl_info *info, struct shelf_nl_error *err)
+/* Until @ticket is done, by this shelf: another one of its name starts anew. */
+static int wait_trim(struct shelf_nl *nl, const char *name, __u64 ticket, __s64 timeout_ns,
+		     struct shelf_nl_info *info, struct shelf_error *err)
 {
-	__u64 begin = now_ms();
+	__s64 begin = now_ns();
 	int ret = shelf_nl_get(nl, name, info, err);
 
-	while (!ret && info->trims_done < ticket &&
-	       (info->quarantine_ms < WAIT_MS_MAX / 5 || now_ms() - begin < WAIT_MS_MAX)) {
+	while (!ret && info->trims_done < ticket) {
+		if (info->trims_asked < ticket)
+			return shelf_fail(err, -ENODEV, "destroyed meanwhile");
+		if (timeout_ns >= 0 && now_ns() - begin >= timeout_ns)
+			return shelf_fail(err, -ETIMEDOUT, "not done in time");
 		nap();
 		ret = shelf_nl_get(nl, name, info, err);
 	}
 	return ret;
 }
 
-static int trim_kernel(const char *name, struct shelf_trimmed *t, struct shelf_nl *nl,
-		       struct shelf_nl_error *err)
+static int trim_kernel(const char *name, __s64 timeout_ns, struct shelf_trimmed *t,
+		       struct shelf_nl *nl, struct shelf_error *err)
 {
 	struct shelf_nl_info info;
 	int ret = shelf_nl_trim(nl, name, &info, err);
@@ -52,12 +54,12 @@ static int trim_kernel(const char *name, struct shelf_trimmed *t, struct shelf_n
 	if (ret)
 		return ret;
 	t->before = info.bytes;
-	ret = wait_trim(nl, name, info.trims_asked, &info, err);
+	ret = wait_trim(nl, name, info.trims_asked, timeout_ns, &info, err);
 	t->after = info.bytes;
 	return ret;
 }
 
-static int trim_hosted(const char *path, struct shelf_trimmed *t)
+static int trim_hosted(const char *path, __s64 timeout_ns, struct shelf_trimmed *t)
 {
 	struct hosted *h;
 	u32 commits;
@@ -67,30 +69,27 @@ static int trim_hosted(const char *path, struct shelf_trimmed *t)
 	if (ret)
 		return ret;
 	t->before = (u64)h->store.arena.chunks * SHELF_CHUNK_BYTES;
-	ret = hosted_trim(h, &commits, &pages);
+	ret = hosted_trim(h, timeout_ns, &commits, &pages);
 	t->after = (u64)h->store.arena.chunks * SHELF_CHUNK_BYTES;
 	hosted_close(h);
 	return ret;
 }
 
-int shelf_trim(const char *name, struct shelf_trimmed *trimmed, struct shelf_error *err)
+int shelf_trim(const char *name, __s64 timeout_ns, struct shelf_trimmed *trimmed,
+	       struct shelf_error *err)
 {
 	const char *path = shelf_hosted_path(name);
-	struct shelf_nl_error nl_err = { 0 };
 	struct shelf_nl *nl;
 	int ret;
 
 	if (path) {
-		ret = trim_hosted(path, trimmed);
+		ret = trim_hosted(path, timeout_ns, trimmed);
 		return ret ? shelf_fail_writer(err, ret) : 0;
 	}
-	ret = shelf_nl_open(&nl, &nl_err);
+	ret = shelf_nl_open(&nl, err);
 	if (!ret) {
-		ret = trim_kernel(name, trimmed, nl, &nl_err);
+		ret = trim_kernel(name, timeout_ns, trimmed, nl, err);
 		shelf_nl_close(nl);
 	}
-	if (ret)
-		shelf_fail(err, ret, "%s", nl_err.message[0] ? nl_err.message :
-							       strerror(-ret));
 	return ret;
 }

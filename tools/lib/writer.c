@@ -33,16 +33,6 @@ struct shelf_batch {
 	bool no_wait;
 };
 
-static int fail_nl(struct shelf_error *err, int ret, const struct shelf_nl_error *from)
-{
-	shelf_fail(err, ret, "%s", from->message[0] ? from->message : strerror(-ret));
-	if (err) {
-		err->has_op = from->has_op;
-		err->op = from->op;
-	}
-	return ret;
-}
-
 int shelf_fail_writer(struct shelf_error *err, int ret)
 {
 	switch (ret) {
@@ -61,7 +51,6 @@ static int writer_connect(struct shelf_writer *w, const char *name,
 			  struct shelf_error *err)
 {
 	const char *path = shelf_hosted_path(name);
-	struct shelf_nl_error nl_err = { 0 };
 	int ret;
 
 	if (path) {
@@ -72,8 +61,7 @@ static int writer_connect(struct shelf_writer *w, const char *name,
 		return shelf_fail(err, -EINVAL, "name is longer than %d bytes",
 				  SHELF_NAME_MAX);
 	strcpy(w->name, name);
-	ret = shelf_nl_open(&w->nl, &nl_err);
-	return ret ? fail_nl(err, ret, &nl_err) : 0;
+	return shelf_nl_open(&w->nl, err);
 }
 
 int shelf_writer_open(const char *name, struct shelf_writer **out,
@@ -106,7 +94,6 @@ int shelf_batch_begin(struct shelf_writer *w, struct shelf_batch **out,
 		      struct shelf_error *err)
 {
 	struct shelf_batch *b = calloc(1, sizeof(*b));
-	struct shelf_nl_error nl_err = { 0 };
 	int ret = 0;
 
 	if (!b)
@@ -115,13 +102,12 @@ int shelf_batch_begin(struct shelf_writer *w, struct shelf_batch **out,
 	if (b->hosted)
 		batch_init(&b->staged, b->hosted->batch_bytes);
 	else
-		ret = shelf_nl_begin(w->nl, w->name, &b->nl, &nl_err);
-	if (ret) {
+		ret = shelf_nl_begin(w->nl, w->name, &b->nl, err);
+	if (ret)
 		free(b);
-		return fail_nl(err, ret, &nl_err);
-	}
-	*out = b;
-	return 0;
+	else
+		*out = b;
+	return ret;
 }
 
 static int stage_hosted(struct shelf_batch *b, const struct op *op, const void *data,
@@ -146,17 +132,14 @@ static int stage_hosted(struct shelf_batch *b, const struct op *op, const void *
 static int stage_nl(struct shelf_batch *b, const struct op *op, const void *data,
 		    struct shelf_error *err)
 {
-	struct shelf_nl_error nl_err = { 0 };
 	struct shelf_nl_op nl = {
 		.kind = op->kind, .fields = op->fields, .id = op->id,
 		.price = op->price, .stock = op->stock, .flags = op->flags,
 		.len = op->len, .data = data,
 	};
-	int ret;
 
 	memcpy(nl.currency, op->currency, sizeof(nl.currency));
-	ret = shelf_nl_add(b->nl, &nl, &nl_err);
-	return ret ? fail_nl(err, ret, &nl_err) : 0;
+	return shelf_nl_add(b->nl, &nl, err);
 }
 
 static int stage(struct shelf_batch *b, const struct op *op, const void *data,
@@ -270,18 +253,10 @@ static int commit_hosted(struct shelf_batch *b, const __u64 *expect,
 static int commit_nl(struct shelf_batch *b, const __u64 *expect,
 		     struct shelf_result *result, struct shelf_error *err)
 {
-	struct shelf_nl_error nl_err = { 0 };
-	struct shelf_nl_result r;
-	int ret = shelf_nl_commit(b->nl, expect, b->no_wait, &r, &nl_err);
+	int ret = shelf_nl_commit(b->nl, expect, b->no_wait, result, err);
 
 	b->nl = NULL;
-	if (ret)
-		return fail_nl(err, ret, &nl_err);
-	*result = (struct shelf_result){
-		r.generation, r.ops, r.absent, r.pages,
-		r.draft_ns, r.publish_ns, r.grace_ns,
-	};
-	return 0;
+	return ret;
 }
 
 /* A hosted commit waits for nobody anyway. */

@@ -2,6 +2,7 @@
 /*
  * shelfctl create, set, destroy, trim
  */
+#include <errno.h>
 #include <string.h>
 
 #include "ctl.h"
@@ -127,15 +128,24 @@ int run_destroy(const struct args *a)
 	return done(a, "destroyed");
 }
 
+#define TRIM_NS		60000000000ULL
+
 int run_trim(const struct args *a)
 {
-	struct shelf_trimmed t;
+	struct shelf_trimmed t = { 0 };
+	__u64 timeout_ns = TRIM_NS;
 	struct shelf_error err;
+	int ret;
 
-	if (no_words(a))
+	if (no_words(a) || args_seconds(a, OPT_TIMEOUT, &timeout_ns))
 		return STATUS_USAGE;
-	if (shelf_trim(a->shelf, &t, &err))
-		return fail(STATUS_REFUSED, err.error, "%s: %s", a->shelf, err.message);
+	ret = shelf_trim(a->shelf, (__s64)timeout_ns, &t, &err);
+	if (ret == -ETIMEDOUT)
+		return fail(STATUS_REFUSED, ret,
+			    "%s: not done after %.3g s: %llu bytes held before, %llu now",
+			    a->shelf, (double)timeout_ns / 1e9, t.before, t.after);
+	if (ret)
+		return fail(STATUS_REFUSED, ret, "%s: %s", a->shelf, err.message);
 	printf(json_output ? "{\"bytes_before\":%llu,\"bytes\":%llu}\n" :
 	       "%llu bytes held before, %llu now\n", t.before, t.after);
 	return STATUS_OK;

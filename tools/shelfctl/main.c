@@ -44,12 +44,13 @@ const struct command commands[] = {
 	  "revoked, it says so and begins anew, N times (5) in all: in a pipe with a line\n"
 	  "that takes back those before. --lease: for how long to ask.",
 	  OPT_BIT(OPT_OUTPUT) | OPT_BIT(OPT_LEASE) | OPT_BIT(OPT_TRIES), true, run_export },
-	{ "trim", "",
+	{ "trim", "[--timeout SECONDS]",
 	  "Makes a shelf as dense as it gets after deletes, by commits that change nothing\n"
-	  "else, and gives back the memory that is free then. It waits for quarantine, in\n"
-	  "the kernel for ten seconds at most; there the shelf does it by itself, too, when\n"
-	  "two thirds of it are free.",
-	  0, true, run_trim },
+	  "else, and gives back the memory that is free then. It waits for quarantine, 60\n"
+	  "seconds or --timeout in all, behind which a shelf of the kernel goes on and one\n"
+	  "in a file leaves the rest to the next trim. In the kernel a shelf does it by\n"
+	  "itself, too, when two thirds of it are free.",
+	  OPT_BIT(OPT_TIMEOUT), true, run_trim },
 	{ "pins", "", "Lists who keeps which snapshot of a shelf of the kernel, and what that keeps.",
 	  0, true, run_pins },
 	{ "get", "product ID... | catalog ID [--after ID] [--limit N]",
