@@ -147,7 +147,19 @@ static int arena_mremap(struct vm_area_struct *vma)
 	return vma->vm_start & CHUNK_MASK ? -EINVAL : 0;
 }
 
+/*
+ * P8: a child faults for itself. fork() of 6.12 copies huge entries that it has looked
+ * at without a lock: the zap of a chunk that is gone could miss the child's copy, and
+ * the child read on in what is somebody else's by then. fork() comes here before it
+ * looks whether there is anything to copy, so MADV_KEEPONFORK changes nothing.
+ */
+static void arena_open(struct vm_area_struct *vma)
+{
+	vm_flags_set(vma, VM_WIPEONFORK);
+}
+
 static const struct vm_operations_struct arena_vm_ops = {
+	.open = arena_open,
 	.fault = arena_fault,
 	.may_split = arena_may_split,
 	.mremap = arena_mremap,
@@ -194,14 +206,8 @@ static int map_arena(struct shelf *s, struct vm_area_struct *vma)
 {
 	if (vma->vm_start & CHUNK_MASK || !arena_range_ok(s, vma))
 		return -EINVAL;
-	/*
-	 * WIPEONFORK: a child faults for itself. fork() of 6.12 copies huge
-	 * entries that it has looked at without a lock, so the zap of a hole
-	 * that is gone could miss the child's copy. (Who undoes it with
-	 * MADV_KEEPONFORK may see zeros where others see data: his own loss.)
-	 */
 	vm_flags_set(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP |
-			  VM_WIPEONFORK);
+			  VM_WIPEONFORK);	/* see arena_open() */
 	vma->vm_ops = &arena_vm_ops;
 	return 0;
 }
