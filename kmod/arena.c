@@ -205,16 +205,19 @@ static void chunk_reopen(struct arena *a, u32 index)
 			slab_open(a, index * CHUNK_PAGES + i);
 }
 
+/* One at a time: who is short of a few pages need not undo a trim. */
 bool arena_reopen(struct arena *a)
 {
-	u32 index;
+	u32 index = 0;
 
 	if (!a->closed && !a->slab[0])
 		return false;
-	for (index = 0; index < a->max_chunks; index++)
-		if (a->meta[index] && a->meta[index]->closed)
-			chunk_reopen(a, index);
-	slab_reopen(a);
+	while (a->closed && !(a->meta[index] && a->meta[index]->closed))
+		index++;
+	if (a->closed)
+		chunk_reopen(a, index);
+	else
+		slab_reopen(a);
 	return true;
 }
 
@@ -228,13 +231,10 @@ static bool chunk_return(struct store *st, u32 index)
 {
 	struct arena *a = &st->arena;
 	struct chunk_meta *meta = a->meta[index];
-	void *address = a->chunk[index];
 
-	WRITE_ONCE(a->chunk[index], NULL);
-	if (!arena_chunk_free(st, index)) {
-		WRITE_ONCE(a->chunk[index], address);
+	if (!arena_chunk_free(st, index))
 		return false;
-	}
+	WRITE_ONCE(a->chunk[index], NULL);
 	a->meta[index] = NULL;
 	a->closed--;
 	WRITE_ONCE(st->returned_chunks, st->returned_chunks + 1);
@@ -244,17 +244,21 @@ static bool chunk_return(struct store *st, u32 index)
 	return true;
 }
 
-void arena_shrink(struct store *st)
+/* What is returned costs time for every mapping; a commit may be waiting for us. */
+#define SHRINK_CHUNKS	8U
+
+bool arena_shrink(struct store *st)
 {
 	struct arena *a = &st->arena;
-	u32 index;
+	u32 index, n = 0;
 
-	for (index = 1; a->closed && index < a->max_chunks; index++) {
+	for (index = 1; a->closed && index < a->max_chunks && n < SHRINK_CHUNKS; index++) {
 		struct chunk_meta *chunk = a->meta[index];
 
 		if (chunk && chunk->closed && chunk->free.count == CHUNK_PAGES)
-			chunk_return(st, index);
+			n += chunk_return(st, index);
 	}
+	return n == SHRINK_CHUNKS;
 }
 
 /* A trim takes from nobody; for a while a shelf may grow by what is moving. */
@@ -280,7 +284,6 @@ u32 draft_alloc_page(struct draft *d, u8 kind, u64 key, u8 level, int *error)
 	m->key = key;
 	m->level = level;
 	m->used = 0;
-	m->closed = false;
 	page_list_add(a, &d->new_pages, page);
 	d->pages_written++;
 	WRITE_ONCE(d->store->draft_pages, d->new_pages.count);

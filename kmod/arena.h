@@ -114,12 +114,14 @@ struct page_list {
 /*
  * @retired: pages that are neither part of the newest snapshot nor free
  * @pinned: of these, those that a pin keeps
+ * @slabs_closed: of its pages, slabs that are being emptied
  * @closed: it is being emptied, and none of its pages are handed out
  */
 struct chunk_meta {
 	struct page_list free;
 	u32 retired;
 	u32 pinned;
+	u32 slabs_closed;
 	bool closed;
 	struct page_meta page[CHUNK_PAGES];
 };
@@ -197,10 +199,10 @@ void arena_exit(struct arena *a);
 int arena_grow(struct store *st);
 int arena_add(struct store *st, u32 index);
 void arena_close(struct arena *a, u32 index);
-/* Opens closed chunks, and slabs, again. False if there were none. */
+/* Opens a closed chunk, or then closed slabs, again. False if there were none. */
 bool arena_reopen(struct arena *a);
-/* Gives closed chunks that have emptied back to the system. */
-void arena_shrink(struct store *st);
+/* Gives some closed chunks that have emptied back to the system. False: all of them. */
+bool arena_shrink(struct store *st);
 void arena_free_page(struct arena *a, u32 page);
 void arena_keep_pages(struct arena *a, const struct page_list *l);
 void arena_adopt_page(struct arena *a, u32 page, u8 kind, u64 key);
@@ -251,6 +253,12 @@ static inline bool page_closed(const struct arena *a, u32 page)
 static inline u32 slot_page(u32 ref)
 {
 	return ref / (SHELF_PAGE_BYTES / SHELF_SLOT_UNIT);
+}
+
+static inline u32 slot_ref_of(u32 page, u32 index, u32 slot_bytes)
+{
+	return page * (SHELF_PAGE_BYTES / SHELF_SLOT_UNIT) +
+	       (SHELF_LINE + index * slot_bytes) / SHELF_SLOT_UNIT;
 }
 
 static inline u32 slot_class_bytes(u32 bytes)

@@ -86,7 +86,7 @@ static struct op_block *block_with_room(struct batch *b, size_t bytes)
 
 	if (block && block->size - block->used >= bytes)
 		return block;
-	block = kvmalloc(size, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	block = kvmalloc(size, DRAFT_GFP);
 	if (!block)
 		return NULL;
 	block->next = NULL;

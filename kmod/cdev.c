@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * The character device: open, read and poll for generations and
- * revoked pins. Files are
- * read-only; data is written over netlink alone (P8).
+ * The character device: open, read and poll for generations and revoked pins. Files
+ * are read-only; data is written over netlink alone (P8).
  */
 #include <linux/fs.h>
 #include <linux/poll.h>
@@ -52,7 +51,9 @@ static int shelf_close(struct inode *inode, struct file *file)
 	struct shelf_file *f = file->private_data;
 
 	file_pins_exit(f);
-	atomic_dec(&f->shelf->opens);
+	/* What may only go back while nobody has the shelf open goes back now. */
+	if (atomic_dec_and_test(&f->shelf->opens))
+		shelf_reclaim_soon(f->shelf);
 	shelf_put(f->shelf);
 	kfree(f);
 	return 0;

@@ -122,11 +122,18 @@ static void chunk_free(struct shelf_chunk *c)
 	kfree(c);
 }
 
+static void chunk_zap(struct shelf *s, u32 index)
+{
+	unmap_mapping_range(s->mapping, (loff_t)SHELF_MMAP_ARENA +
+			    ((loff_t)index << SHELF_CHUNK_SHIFT),
+			    SHELF_CHUNK_BYTES, 1);
+}
+
 /*
  * A hole's zero mapping must not outlive the hole. A fault that saw the hole
  * had inserted zeros before it let go of map_lock, so the zap finds them; a
  * later one sees the chunk; and fork() copies no entry of the arena (see
- * map_arena()). Nothing is stored in the chunk before we return.
+ * arena_open()). Nothing is stored in the chunk before we return.
  *
  * A zap costs time for every mapping that there is, so the usual case, a hole
  * that nobody has touched, goes without.
@@ -144,17 +151,15 @@ void *arena_chunk_alloc(struct store *st, u32 index)
 	touched = test_and_clear_bit(index, s->hole_touched);
 	mutex_unlock(&s->map_lock);
 	if (touched)
-		unmap_mapping_range(s->mapping, (loff_t)SHELF_MMAP_ARENA +
-				    ((loff_t)index << SHELF_CHUNK_SHIFT),
-				    SHELF_CHUNK_BYTES, 1);
+		chunk_zap(s, index);
 	return c->address;
 }
 
 /*
  * The chunk becomes a hole under map_lock, so that a fault either came before, and
- * the zap finds what it inserted, or sees the hole. When the zap is over no CPU has
- * a translation to the chunk any more, and only then do its pages go back (P8), each
- * by its own count.
+ * the zap finds what it inserted, or sees the hole; fork() copies none (see
+ * arena_open()). When the zap is over no CPU has a translation to the chunk any more,
+ * and only then do its pages go back (P8), each by its own count.
  *
  * Single pages stay while a file is open; when none is, nothing maps them.
  */
@@ -174,9 +179,7 @@ bool arena_chunk_free(struct store *st, u32 index)
 	mutex_unlock(&s->map_lock);
 	if (stays)
 		return false;
-	unmap_mapping_range(s->mapping, (loff_t)SHELF_MMAP_ARENA +
-			    ((loff_t)index << SHELF_CHUNK_SHIFT),
-			    SHELF_CHUNK_BYTES, 1);
+	chunk_zap(s, index);
 	chunk_free(c);
 	return true;
 }

@@ -7,13 +7,12 @@
  * P1, P5: everything that can fail is in draft_make(). draft_publish() makes
  * both maps visible with one store, and nothing after it returns an error.
  *
- * The commit mutex is not held over the grace period. What is done between commits
- * is in upkeep.c.
+ * The commit mutex is not held over the commit's own grace period. A draft that finds
+ * no memory waits for one, though (reclaim.c). What is done between commits is in
+ * upkeep.c.
  */
-#include <linux/jiffies.h>
 #include <linux/sched/mm.h>
 
-#include "compat.h"
 #include "shelf.h"
 #include "trace.h"
 

@@ -35,6 +35,25 @@ struct retired {
 };
 
 /**
+ * struct trim - how far a trim has got
+ * @page: the pass has come down to it; 0: a pass is to begin
+ * @staged: the page to which the batch at hand will bring it
+ * @ops: staged in one batch, but for a page or two
+ * @passes, @tries: begun; begun for want of room
+ * @moves: the batch at hand moves something
+ * @moved: the pass has
+ */
+struct trim {
+	u32 page;
+	u32 staged;
+	u32 ops;
+	u32 passes;
+	u32 tries;
+	bool moves;
+	bool moved;
+};
+
+/**
  * struct store - one shelf's data
  * @control: the writer's view of the control page
  * @root: the newest snapshot; kernel readers hold rcu_read_lock()
@@ -48,6 +67,7 @@ struct retired {
  * @pin_bytes: of what pins alone keep; beyond it the one that holds most goes
  * @retained_bytes: what pins alone keep
  * @revoked: if set, is told of each pin before it is revoked, under the lock
+ * @trim: of whoever trims
  */
 struct store {
 	struct arena arena;
@@ -79,6 +99,8 @@ struct store {
 	u64 retained_bytes;
 	u64 revocations;
 	void (*revoked)(struct store *st, struct pin *p);
+
+	struct trim trim;
 };
 
 /**
@@ -271,20 +293,31 @@ int draft_error(struct draft *d, const struct op *op, int error,
 
 /* trim.c */
 
-/* Chooses what is to be emptied: once in a pass, or what moved would move again. */
-void trim_plan(struct store *st);
+enum trim_next { TRIM_STEP, TRIM_WAIT, TRIM_OVER };
+
 /*
- * Stages what moves the next of it into @b, whose commit is as any other: up to
- * @limit touches, each of which moves a page, or a slot and its leaf. Nothing staged:
- * the pass is over. ENOMEM. The commit is refused with ENOSPC if there is no room for
- * so much beside what is there.
+ * Stages what moves the next of what is to be emptied into @b, whose commit is as any
+ * other, but for nothing if there are no operations in it. ENOMEM. The commit is
+ * refused with ENOSPC if there is no room for so much beside what is there.
  */
-int trim_stage(struct store *st, struct batch *b, u32 limit);
-#define TRIM_OPS		8192U
-#define TRIM_OPS_MIN		128U
-#define TRIM_PASSES_MAX		16U	/* a stop to what should end by itself */
+int trim_stage(struct store *st, struct batch *b);
+/*
+ * What is next, when that came to @ret: another step; another pass, or no use in any
+ * before some of quarantine is over; or nothing.
+ */
+enum trim_next trim_next(struct store *st, int ret);
 /* Whether so much is free that it is worth a trim. */
 bool trim_wanted(const struct store *st);
+
+/* Any context. */
+static inline u64 store_generation(const struct store *st)
+{
+	/*
+	 * P1. Pairs with the release in draft_publish(): who is told of a
+	 * generation finds it, or a newer one, behind the root.
+	 */
+	return smp_load_acquire(&st->control->current_word) >> SHELF_ROOT_BITS;
+}
 
 static inline void store_view(const struct store *st, struct shelf_view *v)
 {
@@ -306,9 +339,12 @@ static inline void store_view(const struct store *st, struct shelf_view *v)
 #define LEASE_MAX_NS	(3600000 * NS_PER_MS)
 #define GRACE_CHECK_NS	(4 * NS_PER_MS)	/* a grace period may be over by then */
 
+/* There is more to give back, another time, so that a commit may come between. */
+#define RECLAIM_MORE	1ULL
 /*
- * Frees what has been in quarantine for long enough, and ends leases. Returns
- * nanoseconds until it is worth another call, 0: when something has changed.
+ * Frees what has been in quarantine for long enough, gives back chunks, and ends
+ * leases. Returns RECLAIM_MORE or nanoseconds until it is worth another call, 0: when
+ * something has changed.
  */
 u64 store_reclaim(struct store *st);
 /* Gets free pages, come what may: see there. ENOSPC, ENOMEM. May wait. */
@@ -351,6 +387,12 @@ int table_merge(struct draft *d, struct table *t, u64 place, const u64 *next);
 /* Writes a leaf of @n records; returns its entry, or 0 and *@error. */
 u32 leaf_write(struct draft *d, u8 kind, const struct leaf_item *items, u32 n,
 	       u64 place, u32 depth, u32 seed_hint, int *error);
+
+/* The last place of a stretch whose places share the first @depth bits of @base. */
+static inline u64 stretch_last(u64 base, u32 depth)
+{
+	return depth > 63 ? base : base | ~0ULL >> depth;
+}
 
 static inline const struct op *item_op(const struct sort_item *item)
 {

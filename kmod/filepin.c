@@ -161,6 +161,8 @@ bool file_pins_revoked(struct shelf_file *f)
 	struct file_pin *p;
 	bool revoked = false;
 
+	if (list_empty(&f->pins))
+		return false;
 	mutex_lock(&f->pins_lock);
 	list_for_each_entry(p, &f->pins, link)
 		revoked |= !READ_ONCE(p->pin.of);

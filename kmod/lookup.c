@@ -20,7 +20,7 @@
 
 void shelf_view_rcu(const struct shelf *s, struct shelf_view *view)
 {
-	/* Chunks come before the root that needs them; see arena_grow(). */
+	/* Chunks come before the root that needs them; see arena_add(). */
 	view->root = rcu_dereference(s->store.root);
 	view->chunks = s->store.arena.chunk;
 	view->seed = s->store.seed;
@@ -28,12 +28,7 @@ void shelf_view_rcu(const struct shelf *s, struct shelf_view *view)
 
 u64 shelf_generation(const struct shelf *s)
 {
-	/*
-	 * P1. Pairs with the release in draft_publish(): who is told of a
-	 * generation finds it, or a newer one, behind the root.
-	 */
-	return smp_load_acquire(&s->store.control->current_word) >>
-	       SHELF_ROOT_BITS;
+	return store_generation(&s->store);
 }
 
 static void count_lookups(struct shelf *s, unsigned int cmd, u32 ids, u32 found)

@@ -25,11 +25,6 @@ struct widening {
 	u32 page[LEAF_SPARSE];
 };
 
-static u64 stretch_last(u64 base, u32 depth)
-{
-	return depth > 63 ? base : base | ~0ULL >> depth;
-}
-
 /* Takes a leaf's records along. False if they are too many. */
 static bool take_leaf(struct draft *d, struct widening *w, u32 entry)
 {

@@ -95,39 +95,44 @@ static const struct nla_policy cookie_policy[] = {
 };
 
 /* The policy looks for a NUL, but not for what hides behind it. */
-static struct nlattr *name_attr(struct genl_info *info)
+static const struct nlattr *name_attr(struct nlattr *const *attrs,
+				      struct netlink_ext_ack *extack)
 {
-	struct nlattr *name = info->attrs[SHELF_A_NAME];
+	const struct nlattr *name = attrs[SHELF_A_NAME];
 
 	if (!name) {
-		NL_SET_ERR_MSG(info->extack, "NAME is missing");
+		NL_SET_ERR_MSG(extack, "NAME is missing");
 		return NULL;
 	}
 	if (strlen(nla_data(name)) + 1 == nla_len(name))
 		return name;
-	NL_SET_ERR_MSG_ATTR(info->extack, name, "NAME goes on behind its NUL");
+	NL_SET_ERR_MSG_ATTR(extack, name, "NAME goes on behind its NUL");
 	return NULL;
 }
 
-/* The shelf that a message names, with a reference, or ERR_PTR. */
-struct shelf *netlink_shelf_get(struct genl_info *info)
+static struct shelf *named_get(struct nlattr *const *attrs, struct netlink_ext_ack *extack)
 {
-	struct nlattr *name = name_attr(info);
+	const struct nlattr *name = name_attr(attrs, extack);
 	struct shelf *s;
 
 	if (!name)
 		return ERR_PTR(-EINVAL);
 	s = shelf_find_get(nla_data(name));
-	if (!s) {
-		NL_SET_ERR_MSG_ATTR(info->extack, name, "no such shelf");
-		return ERR_PTR(-ENOENT);
-	}
-	return s;
+	if (s)
+		return s;
+	NL_SET_ERR_MSG_ATTR(extack, name, "no such shelf");
+	return ERR_PTR(-ENOENT);
+}
+
+/* The shelf that a message names, with a reference, or ERR_PTR. */
+struct shelf *netlink_shelf_get(struct genl_info *info)
+{
+	return named_get(info->attrs, info->extack);
 }
 
 static int check_name(struct genl_info *info)
 {
-	struct nlattr *name = name_attr(info);
+	const struct nlattr *name = name_attr(info->attrs, info->extack);
 
 	if (!name)
 		return -EINVAL;
@@ -340,6 +345,8 @@ static int netlink_set(struct sk_buff *skb, struct genl_info *info)
 	set_bytes(&s->store.pin_bytes, a[SHELF_A_PIN_BYTES]);
 	/* What is shorter now holds for what is there already. */
 	shelf_reclaim_soon(s);
+	if (a[SHELF_A_QUARANTINE_MS])
+		shelf_trim_hurry(s);
 	shelf_put(s);
 	return 0;
 }
@@ -347,18 +354,10 @@ static int netlink_set(struct sk_buff *skb, struct genl_info *info)
 static int pins_start(struct netlink_callback *cb)
 {
 	const struct genl_dumpit_info *info = genl_dumpit_info(cb);
-	const struct nlattr *name = compat_dump_attrs(info)[SHELF_A_NAME];
-	struct shelf *s;
+	struct shelf *s = named_get(compat_dump_attrs(info), cb->extack);
 
-	if (!name) {
-		NL_SET_ERR_MSG(cb->extack, "NAME is missing");
-		return -EINVAL;
-	}
-	s = shelf_find_get(nla_data(name));
-	if (!s) {
-		NL_SET_ERR_MSG_ATTR(cb->extack, name, "no such shelf");
-		return -ENOENT;
-	}
+	if (IS_ERR(s))
+		return PTR_ERR(s);
 	cb->args[1] = (long)s;
 	return 0;
 }

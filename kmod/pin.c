@@ -59,12 +59,11 @@ u32 pinned_below(const struct pins *pins, u32 n, u64 generation)
 
 static void pinned_insert(struct pins *pins, u32 at, struct pinned *of, u64 generation)
 {
-	u32 i;
+	u32 n = pins->count - at;
 
-	for (i = pins->count; i > at; i--) {
-		pins->of[i] = pins->of[i - 1];
-		pins->generation[i] = pins->generation[i - 1];
-	}
+	memmove(&pins->of[at + 1], &pins->of[at], n * sizeof(pins->of[0]));
+	memmove(&pins->generation[at + 1], &pins->generation[at],
+		n * sizeof(pins->generation[0]));
 	pins->of[at] = of;
 	pins->generation[at] = generation;
 	WRITE_ONCE(pins->count, pins->count + 1);	/* pins_check() looks, unlocked */
@@ -72,24 +71,18 @@ static void pinned_insert(struct pins *pins, u32 at, struct pinned *of, u64 gene
 
 static void pinned_remove(struct pins *pins, u32 at)
 {
-	u32 i;
+	u32 n = pins->count - at - 1;
 
-	for (i = at + 1; i < pins->count; i++) {
-		pins->of[i - 1] = pins->of[i];
-		pins->generation[i - 1] = pins->generation[i];
-	}
+	memmove(&pins->of[at], &pins->of[at + 1], n * sizeof(pins->of[0]));
+	memmove(&pins->generation[at], &pins->generation[at + 1],
+		n * sizeof(pins->generation[0]));
 	WRITE_ONCE(pins->count, pins->count - 1);
-}
-
-static u64 newest(const struct store *st)
-{
-	/* P1. Pairs with the release in draft_publish(). */
-	return smp_load_acquire(&st->control->current_word) >> SHELF_ROOT_BITS;
 }
 
 /* The root page of an intact generation, or 0. */
 static u32 root_of(const struct store *st, u64 generation)
 {
+	/* Pairs with the release in draft_publish(): its chunk is there. */
 	u32 page = READ_ONCE(st->pins->roots[generation % ROOTS_KEPT]);
 	const struct shelf_root *root = arena_page(&st->arena, page);
 
@@ -141,17 +134,32 @@ struct pin *store_slot_pin(const struct store *st, u32 slot)
 					 lockdep_is_held(&st->reclaim_lock));
 }
 
+/*
+ * Whether @user has as much as one may have: in slots, and in generations that he let
+ * go but that stay for a grace period, or else he could fill the table with those.
+ */
+static bool has_enough(const struct store *st, u32 user)
+{
+	const struct pins *pins = st->pins;
+	u32 i, n = 0;
+
+	if (pins->taken + pins->count < SHELF_PINS_PER_USER)
+		return false;
+	for (i = 0; i < SHELF_PINS; i++)
+		n += pins->user[i] == user && store_slot_pin(st, i);
+	for (i = 0; i < pins->count; i++)
+		n += !pins->of[i]->pins && pins->of[i]->user == user;
+	return n >= SHELF_PINS_PER_USER;
+}
+
 /* A free slot, or ENOSPC; EDQUOT if the user has enough. */
 static int slot_find(struct store *st, u32 user, u32 *slot)
 {
 	struct pins *pins = st->pins;
-	u32 i, of_user = 0;
 
 	if (pins->taken == SHELF_PINS)
 		return -ENOSPC;
-	for (i = 0; pins->taken >= SHELF_PINS_PER_USER && i < SHELF_PINS; i++)
-		of_user += pins->user[i] == user && store_slot_pin(st, i);
-	if (of_user >= SHELF_PINS_PER_USER)
+	if (has_enough(st, user))
 		return -EDQUOT;
 	while (store_slot_pin(st, pins->hint % SHELF_PINS))
 		pins->hint++;
@@ -163,7 +171,7 @@ static int pin_locked(struct store *st, struct pin *p, u64 generation, u64 lease
 		      struct pinned **spare)
 {
 	struct pins *pins = st->pins;
-	u64 last = newest(st);
+	u64 last = store_generation(st);
 	u32 slot, at;
 	int ret;
 
@@ -220,6 +228,7 @@ static void pin_end(struct store *st, struct pin *p)
 	smp_wmb();	/* P3. Pairs with the fence in shelf_pin_valid(). */
 	RCU_INIT_POINTER(pins->slot[slot], NULL);
 	WRITE_ONCE(pins->taken, pins->taken - 1);
+	p->of->user = p->user;
 	if (!--p->of->pins)
 		p->of->ended = start_poll_synchronize_rcu();
 	WRITE_ONCE(p->of, NULL);
@@ -317,7 +326,7 @@ static u64 leases_check(struct store *st, u64 now)
 static void superseded_note(struct store *st, u64 now)
 {
 	struct pins *pins = st->pins;
-	u64 last = newest(st);
+	u64 last = store_generation(st);
 	u32 i;
 
 	for (i = 0; i < pins->count && pins->generation[i] < last; i++)
@@ -339,33 +348,42 @@ static struct pinned *holds_most(const struct pins *pins)
 	return most;
 }
 
-/* One that is on its way out; @covered: and gives something back, or passes it on. */
-static struct pinned *ending(const struct pins *pins, bool covered)
+/*
+ * P4. What is on its way out goes for good: who pins it again would keep it there.
+ * Returns one of those, or NULL.
+ */
+static struct pinned *forfeit_ending(struct pins *pins)
 {
+	struct pinned *of = NULL;
 	u32 i;
 
 	for (i = 0; i < pins->count; i++)
-		if (!pins->of[i]->pins && (pins->of[i]->covered || !covered))
-			return pins->of[i];
-	return NULL;
+		if (!pins->of[i]->pins && pins->of[i]->covered) {
+			of = pins->of[i];
+			of->forfeited = true;
+		}
+	return of;
 }
 
-/*
- * P4. What goes next, for good, or NULL. One at a time: what it gives back may be
- * enough. Who pins what is on its way out would keep it there.
- */
-static struct pinned *forfeit(struct store *st)
+/* And so does what keeps most, if anything does. */
+static struct pinned *forfeit_most(struct store *st)
 {
-	struct pinned *of = ending(st->pins, true);
+	struct pinned *of = holds_most(st->pins);
 
-	if (!of) {
-		of = holds_most(st->pins);
-		if (of)
-			revoke_all(st, of);
-	}
-	if (of)
+	if (of) {
+		revoke_all(st, of);
 		of->forfeited = true;
+	}
 	return of;
+}
+
+static bool any_ending(const struct pins *pins)
+{
+	u32 i = 0;
+
+	while (i < pins->count && pins->of[i]->pins)
+		i++;
+	return i < pins->count;
 }
 
 u64 pins_check(struct store *st)
@@ -377,26 +395,38 @@ u64 pins_check(struct store *st)
 	spin_lock(&st->reclaim_lock);
 	superseded_note(st, now);
 	wait = leases_check(st, now);
-	if (st->retained_bytes > READ_ONCE(st->pin_bytes))
-		forfeit(st);
-	if (ending(st->pins, false))
+	/* One at a time: what it gives back may be enough. */
+	if (st->retained_bytes > READ_ONCE(st->pin_bytes) && !forfeit_ending(st->pins))
+		forfeit_most(st);
+	if (any_ending(st->pins))
 		wait = GRACE_CHECK_NS;
 	spin_unlock(&st->reclaim_lock);
 	return wait;
 }
 
-/* P4. A writer is never refused because of a reader. */
+/*
+ * P4. A writer is never refused because of a reader. Where many generations keep much
+ * the same, the one that keeps most passes it on when it goes, so each time that this
+ * was not enough twice as many go, and share a grace period: a writer waits for a few.
+ */
 bool pins_squeeze(struct store *st)
 {
+	struct pins *pins = st->pins;
 	struct pinned *of;
 	u64 ended = 0;
+	u32 n;
 
+	pins->squeeze = min(2 * pins->squeeze + 1, PINNED_MAX);
 	spin_lock(&st->reclaim_lock);
-	of = forfeit(st);
-	if (of)
+	for (n = 0; n < pins->squeeze; n++) {
+		of = n ? NULL : forfeit_ending(pins);
+		of = of ?: forfeit_most(st);
+		if (!of)
+			break;
 		ended = of->ended;
+	}
 	spin_unlock(&st->reclaim_lock);
-	if (!of)
+	if (!n)
 		return false;
 	cond_synchronize_rcu(ended);
 	pins_let_go(st);

@@ -45,6 +45,7 @@ struct pin {
  * struct pinned - a generation that pins hold
  * @pins: how many; at 0 it goes when the grace period @ended is over, unless
  *        somebody pins it again; under reclaim_lock, as is @ended
+ * @user: who let it go last
  * @superseded_ns: when it was first seen not to be the newest; 0: it is
  * @forfeited: what it keeps was needed, and nobody may pin it again
  * @covered: bytes of what it is made of that only pins keep; they hang here or
@@ -55,6 +56,7 @@ struct pin {
 struct pinned {
 	u32 pins;
 	u32 root_page;
+	u32 user;
 	bool forfeited;
 	u64 superseded_ns;
 	u64 ended;
@@ -72,6 +74,11 @@ struct pinned {
  * @fresh: work space of pins_settle()
  * @heirs: likewise: how many there are that what is retired may be part of
  * @roots: root pages of the last generations, by their low bits
+ * @count: of pinned generations
+ * @taken: slots
+ * @hint: the slot to look at first
+ * @tokens: given out so far
+ * @squeeze: of the draft at work: generations that went for want of memory, at last
  */
 struct pins {
 	struct shelf_pins *page;
@@ -85,6 +92,7 @@ struct pins {
 	u32 count;
 	u32 taken;
 	u32 hint;
+	u32 squeeze;
 	u64 tokens;
 };
 
@@ -99,7 +107,8 @@ void pins_exit(struct store *st);
  * the store's usual time, and never for more than its longest. @p is zeroed but
  * for @user and @owner, and stays until store_unpin() and a grace period. Any
  * context that may sleep; not the commit lock. EINVAL: no such generation yet.
- * ESTALE: some of it has been reused. EDQUOT: the user has SHELF_PINS_PER_USER.
+ * ESTALE: some of it has been reused. EDQUOT: the user has SHELF_PINS_PER_USER, or had
+ * and let go of them just now.
  * ENOSPC: all slots are taken. ENOMEM.
  */
 int store_pin(struct store *st, struct pin *p, u64 generation, u64 lease_ns);
@@ -124,7 +133,10 @@ void pins_let_go(struct store *st);
  * nanoseconds until it is worth another call, 0: until something changes.
  */
 u64 pins_check(struct store *st);
-/* For want of memory: revokes what holds most and waits. False: nothing held. */
+/*
+ * For want of memory: revokes what holds most, more each time that a draft asks, and
+ * waits. False: nothing is held.
+ */
 bool pins_squeeze(struct store *st);
 
 /* What retain.c asks of pin.c. */

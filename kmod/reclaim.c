@@ -82,7 +82,8 @@ u64 store_reclaim(struct store *st)
 	u64 now = store_clock(), quarantine, pins;
 
 	free_served(st, now);
-	arena_shrink(st);
+	if (arena_shrink(st))
+		return RECLAIM_MORE;
 	pins = pins_check(st);
 	quarantine = quarantine_wait(st, now);
 	return pins && quarantine ? min(pins, quarantine) : pins + quarantine;

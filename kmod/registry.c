@@ -192,8 +192,6 @@ static void shelf_setup(struct shelf *s, const struct shelf_config *config)
 	INIT_DELAYED_WORK(&s->reclaim, shelf_reclaim_work);
 	INIT_DELAYED_WORK(&s->soon, shelf_soon_work);
 	INIT_DELAYED_WORK(&s->trim, shelf_trim_work);
-	s->trim_ops = TRIM_OPS;
-	s->trim_begins = true;
 	INIT_WORK(&s->release, shelf_release_work);
 	device_initialize(&s->dev);
 	s->dev.class = shelf_class;

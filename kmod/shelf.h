@@ -41,7 +41,6 @@
 #define SHELF_H
 
 #include <linux/cdev.h>
-#include <linux/completion.h>
 #include <linux/device.h>
 #include <linux/fs.h>
 #include <linux/idr.h>
@@ -115,7 +114,8 @@ struct shelf_chunk {
  * @reclaim: frees what leaves quarantine when no commit comes along to do it
  * @soon: the same when there is something to do before
  * @trim: one step of a trim; @trims_done is as far as it has come
- * @trimmed_free, @trimmed_ns: free pages after the last one, and when that was
+ * @trimmed_free: least free pages since the last one was over
+ * @trimmed_ns, @trim_failed: when that was, and that it could not do all
  * @wait: pollers and waiters for a generation
  */
 struct shelf {
@@ -147,14 +147,10 @@ struct shelf {
 	struct delayed_work trim;
 	bool gone;			/* its works are to ask for no more */
 	atomic64_t trims_asked;
-	u64 trims_done;			/* of these; the worker's, as the next eight */
+	u64 trims_done;			/* of these; the worker's, as the next three */
 	u64 trimmed_free;
 	u64 trimmed_ns;
-	u32 trim_passes;
-	u32 trim_tries;
-	u32 trim_ops;
-	bool trim_moved;		/* anything, in this pass */
-	bool trim_begins;		/* a pass */
+	bool trim_failed;
 	struct work_struct release;
 	wait_queue_head_t wait;
 	struct shelf_stats __percpu *stats;
@@ -338,6 +334,7 @@ void shelf_soon_work(struct work_struct *work);
 /* Returns a ticket: done once s->trims_done is not below it. Any context. */
 u64 shelf_trim_soon(struct shelf *s);
 void shelf_trim_work(struct work_struct *work);
+void shelf_trim_hurry(struct shelf *s);
 /* Something can be freed, or a lease may be shorter now; any context. */
 void shelf_reclaim_soon(struct shelf *s);
 

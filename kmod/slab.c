@@ -12,6 +12,15 @@
 
 #define SLAB_BYTES	(SHELF_PAGE_BYTES - SHELF_LINE)
 
+static void set_closed(struct arena *a, u32 page, bool closed)
+{
+	struct page_meta *m = page_meta(a, page);
+
+	if (m->closed != closed)
+		a->meta[page / CHUNK_PAGES]->slabs_closed += closed ? 1 : -1;
+	m->closed = closed;
+}
+
 static struct shelf_page_header *slab_header(struct arena *a, u32 page)
 {
 	return arena_page(a, page);
@@ -111,8 +120,7 @@ u32 slot_alloc(struct draft *d, u32 bytes, s64 key, int *error)
 	h = slab_header(a, page);
 	m = page_meta(a, page);
 	index = first_clear(h->writer);
-	ref = page * (SHELF_PAGE_BYTES / SHELF_SLOT_UNIT) +
-	      (SHELF_LINE + index * slot_bytes) / SHELF_SLOT_UNIT;
+	ref = slot_ref_of(page, index, slot_bytes);
 	/* A dropped draft gives back its pages whole; only others need this. */
 	if (!draft_owns(d, page)) {
 		*error = slot_list_add(&d->new_slots, ref, slot_bytes,
@@ -182,6 +190,7 @@ void slot_free(struct arena *a, u32 ref)
 		slab_link(a, page);
 	if (!m->used) {
 		slab_unlink(a, page);
+		set_closed(a, page, false);
 		arena_free_page(a, page);
 	}
 }
@@ -215,12 +224,11 @@ void slab_forget(struct arena *a, u32 page)
 
 static void slab_set_closed(struct arena *a, u32 page, bool closed)
 {
-	struct page_meta *m = page_meta(a, page);
-	bool room = m->used < slab_slots(slab_header(a, page));
+	bool room = page_meta(a, page)->used < slab_slots(slab_header(a, page));
 
 	if (room)
 		slab_unlink(a, page);
-	m->closed = closed;
+	set_closed(a, page, closed);
 	if (room)
 		slab_link(a, page);
 }
@@ -240,8 +248,10 @@ void slab_open(struct arena *a, u32 page)
 /* What was closed while full was closed with its chunk, and opens with it. */
 void slab_reopen(struct arena *a)
 {
-	while (a->slab[0])
+	while (a->slab[0]) {
 		slab_open(a, a->slab[0]);
+		cond_resched();
+	}
 }
 
 /* After a restart: this slot is in use, whatever the page's line says. */

@@ -152,6 +152,7 @@ static struct draft *draft_begin(struct store *st, const struct batch *b,
 	struct draft *d;
 
 	memset(report, 0, sizeof(*report));
+	st->pins->squeeze = 0;
 	d = draft_start(st, max(b->product_ops, b->catalog_ops), b->trims, report);
 	if (IS_ERR(d))
 		report_error(report, (int)PTR_ERR(d));
@@ -248,7 +249,8 @@ void draft_publish(struct draft *d)
 		st->content = d->generation;
 	WRITE_ONCE(st->draft_pages, 0);
 	d->new_pages = (struct page_list){ 0 };
-	WRITE_ONCE(st->pins->roots[d->generation % ROOTS_KEPT], d->root_page);
+	/* Pairs with the address dependency in root_of(): there is a chunk behind it. */
+	smp_store_release(&st->pins->roots[d->generation % ROOTS_KEPT], d->root_page);
 
 	/* P1. Pairs with rcu_dereference() in shelf_view_rcu(). */
 	rcu_assign_pointer(st->root, d->root);

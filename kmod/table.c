@@ -25,11 +25,6 @@ struct region {
 	u32 olds;
 };
 
-static u64 last_place(u64 base, u32 depth)
-{
-	return depth > 63 ? base : base | ~0ULL >> depth;
-}
-
 /* The bits of the largest block at @pos that stays inside its region. */
 static u32 block_depth(u64 pos, u64 base, u32 depth)
 {
@@ -254,13 +249,13 @@ static int write_block(struct draft *d, struct table *t, const struct region *r,
 		       u64 base, u32 depth, u32 count)
 {
 	const struct leaf_item *items = d->item;
-	u64 end = last_place(base, depth), pos = base;
+	u64 end = stretch_last(base, depth), pos = base;
 
 	for (;;) {
 		u32 bits = block_depth(pos, base, depth), entry = 0, n;
 		int ret = 0;
 
-		while ((n = items_upto(items, count, last_place(pos, bits))) >
+		while ((n = items_upto(items, count, stretch_last(pos, bits))) >
 		       SHELF_LEAF_FULL)
 			bits++;
 		if (n)
@@ -272,36 +267,36 @@ static int write_block(struct draft *d, struct table *t, const struct region *r,
 			return ret;
 		items += n;
 		count -= n;
-		if (last_place(pos, bits) == end)
+		if (stretch_last(pos, bits) == end)
 			return 0;
-		pos = last_place(pos, bits) + 1;
+		pos = stretch_last(pos, bits) + 1;
 	}
 }
 
 /* Puts a region together anew, in blocks that fit the work space. */
 static int rebuild(struct draft *d, struct table *t, struct region *r)
 {
-	u64 end = last_place(r->base, r->depth), pos = r->base;
+	u64 end = stretch_last(r->base, r->depth), pos = r->base;
 
 	for (;;) {
 		u32 bits = block_depth(pos, r->base, r->depth);
 		int ret;
 
 		while (more_places_than(r->ops,
-					ops_upto(r->ops, r->n, last_place(pos, bits)),
+					ops_upto(r->ops, r->n, stretch_last(pos, bits)),
 					LEAF_OPS_MAX / 2))
 			bits++;
-		ret = merge_block(d, t, r, last_place(pos, bits));
+		ret = merge_block(d, t, r, stretch_last(pos, bits));
 		if (ret < 0)
 			return ret;
 		if (bits == r->depth && !r->changed)
 			return 0;
 		ret = write_block(d, t, r, pos, bits, (u32)ret);
-		if (ret || last_place(pos, bits) == end)
+		if (ret || stretch_last(pos, bits) == end)
 			return ret;
 		/* What follows must be written, since this was. */
 		r->changed = true;
-		pos = last_place(pos, bits) + 1;
+		pos = stretch_last(pos, bits) + 1;
 		cond_resched();
 	}
 }
@@ -339,8 +334,8 @@ int table_apply(struct draft *d, struct table *t, struct sort_item *ops, u32 n)
 		int ret;
 
 		r.entry = table_find(d, t, ops->key, &r.depth);
-		r.base = ops->key & ~last_place(0, r.depth);
-		mine = ops_upto(ops, n, last_place(r.base, r.depth));
+		r.base = ops->key & ~stretch_last(0, r.depth);
+		mine = ops_upto(ops, n, stretch_last(r.base, r.depth));
 		r.n = mine;
 		ret = region_apply(d, t, &r);
 		if (ret)

@@ -18,10 +18,18 @@
 /* What is free without need: two thirds of all, and so many pages. */
 #define WANTED_PAGES	2048U
 
-struct trim {
+/* Touches of one batch; fewer where there is no room for so much. */
+#define TRIM_OPS	8192U
+#define TRIM_OPS_MIN	128U
+/* Pages looked at for one batch, whatever is found there. */
+#define TRIM_LOOK	(64 * CHUNK_PAGES)
+/* A stop to what should end by itself; and to waiting for room. */
+#define TRIM_PASSES	16U
+#define TRIM_TRIES	8U
+
+struct staging {
 	const struct store *st;
 	struct batch *batch;
-	u32 limit;
 	struct shelf_view view;
 	int error;
 };
@@ -54,22 +62,33 @@ static struct chunk_meta *open_chunk(const struct arena *a, u32 index)
 	return a->meta[index] && !a->meta[index]->closed ? a->meta[index] : NULL;
 }
 
-static void close_live(struct arena *a, u32 live, u32 needed)
+/* How many chunks there are of each number of live pages. */
+static void count_chunks(const struct arena *a, u16 *count)
 {
 	u32 i;
 
-	for (i = a->max_chunks; --i && a->chunks - a->closed > needed;)
-		if (open_chunk(a, i) && chunk_live(a->meta[i]) == live)
-			arena_close(a, i);
+	for (i = 1; i < a->max_chunks; i++)
+		if (open_chunk(a, i))
+			count[chunk_live(a->meta[i])]++;
 }
 
 /* The sparsest, the highest first; never the one that page 0 is in. */
 static void close_chunks(struct arena *a)
 {
-	u32 needed = chunks_needed(a), live;
+	u32 needed = chunks_needed(a), is_open = a->chunks - a->closed;
+	u32 surplus = is_open > needed ? is_open - needed : 0, live, i;
+	u16 count[CHUNK_PAGES + 1] = { 0 };
 
-	for (live = 0; live < CHUNK_PAGES && a->chunks - a->closed > needed; live++) {
-		close_live(a, live, needed);
+	count_chunks(a, count);
+	for (live = 0; live < CHUNK_PAGES && count[live] < surplus; live++)
+		surplus -= count[live];
+	for (i = a->max_chunks; --i && live < CHUNK_PAGES;) {
+		u32 n = open_chunk(a, i) ? chunk_live(a->meta[i]) : CHUNK_PAGES;
+
+		if (n < live || (n == live && surplus)) {
+			surplus -= n == live;
+			arena_close(a, i);
+		}
 		cond_resched();
 	}
 }
@@ -105,13 +124,13 @@ static void close_slabs(struct arena *a, u32 class)
  * What moves it
  * =============
  */
-static void touch(struct trim *t, u8 kind, s64 id, const s64 *member)
+static void touch(struct staging *t, u8 kind, s64 id, const s64 *member)
 {
 	if (!t->error)
 		t->error = batch_touch(t->batch, kind, id, member);
 }
 
-static void touch_leaf(struct trim *t, u32 page)
+static void touch_leaf(struct staging *t, u32 page)
 {
 	const struct shelf_record *leaf = arena_page(&t->st->arena, page);
 	const struct shelf_page_header *h = (const struct shelf_page_header *)leaf;
@@ -127,7 +146,7 @@ static void touch_leaf(struct trim *t, u32 page)
 }
 
 /* Some leaf below a node: what is written anew takes the path to it along. */
-static void touch_node(struct trim *t, u32 page)
+static void touch_node(struct staging *t, u32 page)
 {
 	const u32 *node = arena_page(&t->st->arena, page);
 	u32 i;
@@ -143,7 +162,7 @@ static void touch_node(struct trim *t, u32 page)
 	}
 }
 
-static void touch_set(struct trim *t, u32 page)
+static void touch_set(struct staging *t, u32 page)
 {
 	const struct shelf_page_header *h = arena_page(&t->st->arena, page);
 	s64 catalog = (s64)h->key;
@@ -156,7 +175,7 @@ static void touch_set(struct trim *t, u32 page)
 }
 
 /* A slot that nobody has is one that was retired. */
-static void touch_slot(struct trim *t, u32 ref)
+static void touch_slot(struct staging *t, u32 ref)
 {
 	const struct shelf_product *p;
 	const struct shelf_catalog *c;
@@ -173,19 +192,18 @@ static void touch_slot(struct trim *t, u32 ref)
 		touch(t, OP_CATALOG_TOUCH, id, NULL);
 }
 
-static void touch_slab(struct trim *t, u32 page)
+static void touch_slab(struct staging *t, u32 page)
 {
 	const struct shelf_page_header *h = arena_page(&t->st->arena, page);
 	u32 i;
 
 	for (i = 0; i < slab_slots(h); i++)
 		if (h->writer[i / 64] >> i % 64 & 1)
-			touch_slot(t, page * (SHELF_PAGE_BYTES / SHELF_SLOT_UNIT) +
-				   (SHELF_LINE + i * h->count) / SHELF_SLOT_UNIT);
+			touch_slot(t, slot_ref_of(page, i, h->count));
 }
 
 /* A root moves with every commit. */
-static void touch_page(struct trim *t, u32 page)
+static void touch_page(struct staging *t, u32 page)
 {
 	const struct page_meta *m = page_meta(&t->st->arena, page);
 
@@ -211,43 +229,81 @@ static void touch_page(struct trim *t, u32 page)
 	}
 }
 
-static bool enough(const struct trim *t)
+/* Chooses what is to be emptied: once in a pass, or what moved would move again. */
+static void plan(struct store *st)
 {
-	return t->error || t->batch->ops >= t->limit;
-}
-
-static void touch_chunk(struct trim *t, u32 index)
-{
-	u32 i;
-
-	for (i = 0; i < CHUNK_PAGES && !enough(t); i++)
-		touch_page(t, index * CHUNK_PAGES + i);
-	cond_resched();
-}
-
-void trim_plan(struct store *st)
-{
+	struct arena *a = &st->arena;
 	u32 i;
 
 	for (i = 1; i < SLOT_CLASSES; i++)
-		close_slabs(&st->arena, i);
-	close_chunks(&st->arena);
+		close_slabs(a, i);
+	close_chunks(a);
+	st->trim.page = a->max_chunks * CHUNK_PAGES;
+	st->trim.moved = false;
+	if (!st->trim.ops)
+		st->trim.ops = TRIM_OPS;
 }
 
-int trim_stage(struct store *st, struct batch *b, u32 limit)
+/* What is to be emptied lies in closed chunks, or in closed slabs of others. */
+static bool chunk_empties(const struct arena *a, u32 index)
 {
-	struct arena *a = &st->arena;
-	struct trim t = { .st = st, .batch = b, .limit = limit };
-	u32 i, page;
+	return a->meta[index] && (a->meta[index]->closed || a->meta[index]->slabs_closed);
+}
 
+int trim_stage(struct store *st, struct batch *b)
+{
+	struct staging t = { .st = st, .batch = b };
+	const struct arena *a = &st->arena;
+	u32 page, looked = 0;
+
+	if (!st->trim.page)
+		plan(st);
 	b->trims = true;
 	store_view(st, &t.view);
-	for (page = a->slab[0]; page && !enough(&t); page = page_meta(a, page)->slab_next)
-		touch_slab(&t, page);
-	for (i = a->max_chunks; i-- && !enough(&t);)
-		if (a->meta[i] && a->meta[i]->closed)
-			touch_chunk(&t, i);
+	page = st->trim.page;
+	while (page && !t.error && b->ops < st->trim.ops && looked++ < TRIM_LOOK) {
+		if (!chunk_empties(a, (page - 1) / CHUNK_PAGES))
+			page = (page - 1) / CHUNK_PAGES * CHUNK_PAGES;
+		else if (page_closed(a, --page))
+			touch_page(&t, page);
+	}
+	st->trim.staged = page;
+	st->trim.moves = b->ops;
 	return t.error;
+}
+
+/*
+ * When quarantine is over slabs are gone that were left by all that was live in them,
+ * and fewer chunks will do: so there is another pass, until one moves nothing. Or
+ * there was no room to move to, which there may be then.
+ */
+static enum trim_next pass_over(struct trim *t, int ret)
+{
+	bool again = t->moved;
+
+	t->page = 0;
+	t->ops = TRIM_OPS;
+	if (ret == -ENOSPC)
+		again |= t->tries++ < TRIM_TRIES;
+	if ((!ret || ret == -ENOSPC) && again && t->passes++ < TRIM_PASSES)
+		return TRIM_WAIT;
+	*t = (struct trim){ .page = 0 };
+	return TRIM_OVER;
+}
+
+enum trim_next trim_next(struct store *st, int ret)
+{
+	struct trim *t = &st->trim;
+
+	if (ret == -ENOSPC && t->ops > TRIM_OPS_MIN) {
+		t->ops = max(t->ops / 4, TRIM_OPS_MIN);
+		return TRIM_STEP;
+	}
+	if (!ret) {
+		t->page = t->staged;
+		t->moved |= t->moves;
+	}
+	return ret || !t->page ? pass_over(t, ret) : TRIM_STEP;
 }
 
 bool trim_wanted(const struct store *st)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
  * What the shelf's worker does between commits: it frees what leaves quarantine,
- * ends leases, and trims. On the same ordered queue as commits, so none of it is
- * ever in a commit's way for longer than one step of it takes.
+ * ends leases, gives back chunks, and trims. On the same ordered queue as commits, in
+ * steps, so that a commit waits for one of them at most.
  */
 #include <linux/jiffies.h>
 #include <linux/sched/mm.h>
@@ -12,10 +12,8 @@
 #include "shelf.h"
 #include "trace.h"
 
-/* A trim that finds no room tries again so often, as quarantine lets go. */
-#define TRIM_TRIES	8U
-/* Under pressure a shelf is trimmed once in so long. */
-#define SHRINK_NS	(1000 * NS_PER_MS)
+/* Under pressure, or when one has failed, a trim begins once in so long. */
+#define TRIM_AGAIN_NS	(1000 * NS_PER_MS)
 
 struct upkeep upkeep_begin(const struct shelf *s)
 {
@@ -44,13 +42,23 @@ void upkeep_end(struct shelf *s, const struct upkeep *before)
 		wake_up_interruptible_all(&s->wait);
 }
 
-/* Much is free that was not when the last trim was over, and none is at work. */
-static bool trim_due(const struct shelf *s)
+static bool trim_rests(const struct shelf *s)
+{
+	return store_clock() - READ_ONCE(s->trimmed_ns) < TRIM_AGAIN_NS;
+}
+
+/*
+ * Much is free, and none is at work; nor was there so much when the last one was over,
+ * if that had done all it could.
+ */
+static bool trim_due(struct shelf *s)
 {
 	const struct store *st = &s->store;
 
-	return atomic64_read(&s->trims_asked) == s->trims_done && trim_wanted(st) &&
-	       st->arena.free_pages > 2 * s->trimmed_free;
+	s->trimmed_free = min(s->trimmed_free, st->arena.free_pages);
+	if (atomic64_read(&s->trims_asked) != s->trims_done || !trim_wanted(st))
+		return false;
+	return s->trim_failed ? !trim_rests(s) : st->arena.free_pages > 2 * s->trimmed_free;
 }
 
 void shelf_reclaim(struct shelf *s)
@@ -107,81 +115,49 @@ u64 shelf_trim_soon(struct shelf *s)
 	return ticket;
 }
 
-/* 1: something has moved, and more may; 0: nothing is left to move. */
 static int trim_locked(struct shelf *s, struct report *report)
 {
 	struct batch b;
 	u64 published;
 	int ret;
 
-	if (s->trim_begins)
-		trim_plan(&s->store);
-	s->trim_begins = false;
+	if (READ_ONCE(s->dead))
+		return -ENODEV;
 	batch_init(&b, U64_MAX);
-	ret = trim_stage(&s->store, &b, s->trim_ops);
+	ret = trim_stage(&s->store, &b);
 	if (!ret && b.ops)
-		ret = shelf_commit_locked(s, &b, report, &published) ?: 1;
+		ret = shelf_commit_locked(s, &b, report, &published);
 	batch_free(&b);
 	return ret;
 }
 
-static int trim_step(struct shelf *s)
+static enum trim_next trim_step(struct shelf *s, int *error)
 {
 	struct mem_cgroup *old = set_active_memcg(s->memcg);
 	struct report report = {};
-	int ret = 0;
+	enum trim_next next;
 
-	if (s->trim_begins)
+	if (!s->store.trim.page)
 		shelf_reclaim(s);	/* what is free by now need not move */
 	mutex_lock(&s->commit_lock);
-	if (!READ_ONCE(s->dead))
-		ret = trim_locked(s, &report);
+	*error = trim_locked(s, &report);
+	next = trim_next(&s->store, *error);
 	mutex_unlock(&s->commit_lock);
 	set_active_memcg(old);
-	if (ret > 0)
+	if (report.generation)
 		shelf_announce(s, &report);
 	trace_shelf_trim(s->name, report.generation, report.pages,
-			 READ_ONCE(s->store.arena.chunks), min(ret, 0));
+			 READ_ONCE(s->store.arena.chunks), *error);
 	shelf_reclaim(s);
-	return ret;
+	return next;
 }
 
-static void trim_end(struct shelf *s, u64 asked)
+static void trim_end(struct shelf *s, u64 asked, int error)
 {
-	s->trim_tries = 0;
-	s->trim_passes = 0;
-	s->trim_moved = false;
-	s->trim_begins = true;
-	s->trim_ops = TRIM_OPS;
+	s->trim_failed = error;
 	s->trimmed_free = s->store.arena.free_pages;
-	s->trimmed_ns = store_clock();
+	WRITE_ONCE(s->trimmed_ns, store_clock());
 	WRITE_ONCE(s->trims_done, asked);
-}
-
-/*
- * Whether another pass is due when quarantine is over: slabs that were left by all
- * that was live in them are gone then, and fewer chunks will do. Or there was no
- * room to move to, which there may be then.
- */
-static bool trim_again(struct shelf *s, int ret)
-{
-	bool moved = s->trim_moved;
-
-	s->trim_moved = false;
-	s->trim_begins = true;
-	s->trim_ops = TRIM_OPS;
-	if ((ret && ret != -ENOSPC) || s->trim_passes++ == TRIM_PASSES_MAX)
-		return false;
-	return moved || (ret == -ENOSPC && s->trim_tries++ < TRIM_TRIES);
-}
-
-/* Where there is no room for so much at once there may be for less. */
-static bool trim_smaller(struct shelf *s, int ret)
-{
-	if (ret != -ENOSPC || s->trim_ops == TRIM_OPS_MIN)
-		return false;
-	s->trim_ops = max(s->trim_ops / 4, TRIM_OPS_MIN);
-	return true;
 }
 
 /*
@@ -193,17 +169,28 @@ void shelf_trim_work(struct work_struct *work)
 	struct shelf *s = container_of(to_delayed_work(work), struct shelf, trim);
 	u64 delay = nsecs_to_jiffies(READ_ONCE(s->store.quarantine_ns)) + 2;
 	u64 asked = atomic64_read(&s->trims_asked);
-	int ret = trim_step(s);
+	int error;
 
-	s->trim_moved |= ret > 0;
-	if (ret > 0 || trim_smaller(s, ret))
+	switch (trim_step(s, &error)) {
+	case TRIM_STEP:
 		queue_delayed_work(s->wq, &s->trim, 0);
-	else if (trim_again(s, min(ret, 0)))
+		break;
+	case TRIM_WAIT:
 		queue_delayed_work(s->wq, &s->trim, delay);
-	else
-		trim_end(s, asked);
-	if (s->trims_done == asked && asked != atomic64_read(&s->trims_asked))
-		queue_delayed_work(s->wq, &s->trim, 0);
+		break;
+	case TRIM_OVER:
+		trim_end(s, asked, error);
+		if (asked != atomic64_read(&s->trims_asked))
+			queue_delayed_work(s->wq, &s->trim, 0);
+		break;
+	}
+}
+
+/* Quarantine may be shorter now than when it began to wait for its end. */
+void shelf_trim_hurry(struct shelf *s)
+{
+	if (delayed_work_pending(&s->trim))
+		mod_delayed_work(s->wq, &s->trim, 0);
 }
 
 /*
@@ -227,7 +214,7 @@ static unsigned long shrink_count(struct shrinker *shrinker, struct shrink_contr
 static void shrink_shelf(struct shelf *s)
 {
 	if (READ_ONCE(s->store.arena.free_pages) >= CHUNK_PAGES &&
-	    store_clock() - READ_ONCE(s->trimmed_ns) > SHRINK_NS &&
+	    !trim_rests(s) &&
 	    atomic64_read(&s->trims_asked) == READ_ONCE(s->trims_done))
 		shelf_trim_soon(s);
 }

@@ -403,8 +403,9 @@ struct shelf_ioc_scan {
  * with it are refused, and poll() tells POLLPRI until it is unpinned.
  *
  * EINVAL: generation is not there yet. ESTALE: it is no longer intact. EMFILE:
- * the file has SHELF_PINS_PER_FILE. EDQUOT: its user has SHELF_PINS_PER_USER.
- * ENOSPC: the shelf has SHELF_PINS.
+ * the file has SHELF_PINS_PER_FILE. EDQUOT: its user has SHELF_PINS_PER_USER, among
+ * them such of other generations as were let go in this grace period. ENOSPC: the
+ * shelf has SHELF_PINS, or twice as many with those.
  */
 struct shelf_ioc_pin {
 	__u32 size;
@@ -504,7 +505,7 @@ enum shelf_attr {
 	SHELF_A_HASH_SEED,		/* u64, for tests; random if absent */
 	SHELF_A_COOKIE,			/* u64, names a batch of this socket */
 	SHELF_A_OP,			/* nest of SHELF_OP_A_* */
-	SHELF_A_EXPECT,			/* u64, generation to commit upon */
+	SHELF_A_EXPECT,			/* u64: only upon this, or trims of it */
 
 	SHELF_A_GENERATION,		/* u64 */
 	SHELF_A_PRODUCTS,		/* u64 */

@@ -183,6 +183,28 @@ static void account_pins(const struct store *st, struct reach *r)
 		     st->retained_bytes);
 }
 
+/* What is closed is counted. */
+static void account_closed(const struct arena *a)
+{
+	u32 i, j, closed = 0;
+
+	for (i = 0; i < a->max_chunks; i++) {
+		const struct chunk_meta *chunk = a->meta[i];
+		u32 slabs = 0;
+
+		for (j = 0; chunk && j < CHUNK_PAGES; j++) {
+			slabs += chunk->page[j].closed;
+			if (chunk->page[j].closed && chunk->page[j].kind != SHELF_KIND_SLAB)
+				FAIL("page %u of chunk %u is closed, but no slab", j, i);
+		}
+		if (chunk && slabs != chunk->slabs_closed)
+			FAIL("chunk %u: %u slabs closed, not %u", i, slabs, chunk->slabs_closed);
+		closed += chunk && chunk->closed;
+	}
+	if (closed != a->closed)
+		FAIL("%u chunks closed, not %u", closed, a->closed);
+}
+
 void model_account(struct hosted *h)
 {
 	struct store *st = &h->store;
@@ -202,5 +224,6 @@ void model_account(struct hosted *h)
 		     used, r.pages, a->slot_bytes, r.slot_bytes);
 	if (st->quarantined_pages || st->quarantined_slot_bytes)
 		FAIL("quarantine is empty but counts");
+	account_closed(a);
 	reach_end(&r);
 }

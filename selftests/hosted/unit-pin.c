@@ -8,7 +8,8 @@
  * leases_check() without a look at covered; pins_check() that revokes the oldest;
  * pins_let_go() that does not wait for the grace period; store_pin() without the
  * check of oldest, or of may_pin_again(); tokens counted by slot; reclaim_hard()
- * without pins_squeeze(), or without cond_synchronize_rcu().
+ * without pins_squeeze(), or without cond_synchronize_rcu(); pins_squeeze() that takes
+ * one at a time; has_enough() that does not count what was let go.
  */
 #include "unit.h"
 
@@ -144,6 +145,34 @@ static void test_limits(void **state)
 	hosted_close(h);
 }
 
+/* What was let go stays for a grace period, in a table that all users share. */
+static void test_table_is_shared(void **state)
+{
+	struct hosted *h = make(64 * MIB, 3600000);
+	struct pin p = { .user = 7 };
+	u32 i, taken = 0;
+	int ret = 0;
+
+	(void)state;
+	for (i = 0; i < PINNED_MAX + 50; i++)
+		put_range(h, i, 1, 1);
+	shim_grace_held = true;
+	for (i = 2; i < PINNED_MAX + 50 && !ret; i++) {
+		ret = store_pin(&h->store, &p, i, 0);
+		if (!ret)
+			assert_int_equal(store_unpin(&h->store, &p), 0);
+		taken += !ret;
+	}
+	assert_int_equal(ret, -EDQUOT);
+	assert_int_equal(taken, SHELF_PINS_PER_USER);
+	unpin(h, pin(h, 0));
+	shim_grace_held = false;
+	store_reclaim(&h->store);
+	assert_int_equal(store_pin(&h->store, &p, 100, 0), 0);
+	assert_int_equal(store_unpin(&h->store, &p), 0);
+	hosted_close(h);
+}
+
 static void test_lease(void **state)
 {
 	struct hosted *h = make(64 * MIB, 0);
@@ -264,6 +293,41 @@ static void test_writer_first(void **state)
  * An ioctl may be walking what was pinned: nothing of it is reused before a
  * grace period is over, and until then it may be pinned again.
  */
+/*
+ * Hundreds of pins of snapshots that are nearly the same: until most are gone hardly
+ * anything is free. A commit waits for a few grace periods all the same.
+ */
+static void test_squeezed_together(void **state)
+{
+	struct hosted *h = make(16 * MIB, 0);
+	struct pin *p[400];
+	u32 i;
+
+	(void)state;
+	put_range(h, 0, 60000, 1);
+	h->store.pin_bytes = UINT64_MAX;
+	for (i = 0; i < ARRAY_SIZE(p); i++) {
+		p[i] = calloc(1, sizeof(*p[i]));
+		p[i]->user = i / SHELF_PINS_PER_USER;
+		assert_int_equal(store_pin(&h->store, p[i], 0, 0), 0);
+		put_range(h, i, 1, 2);
+	}
+	assert_int_equal(h->store.revocations, 0);
+	shim_grace_slow = true;
+	shim_grace_waits = 0;
+	for (i = 0; i < 3; i++)
+		put_range(h, 0, 60000, 3);
+	assert_true(h->store.revocations > ARRAY_SIZE(p) / 2);
+	assert_in_range(shim_grace_waits, 1, 40);
+	shim_grace_slow = false;
+	shim_grace_held = false;
+	for (i = 0; i < ARRAY_SIZE(p); i++)
+		unpin(h, p[i]);
+	store_reclaim(&h->store);
+	model_account(h);
+	hosted_close(h);
+}
+
 static void test_grace_after_pin(void **state)
 {
 	struct hosted *h = make(64 * MIB, 0);
@@ -389,10 +453,12 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_own_snapshot_alone),
 		cmocka_unit_test(test_by_name),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_table_is_shared),
 		cmocka_unit_test(test_lease),
 		cmocka_unit_test(test_lease_chain),
 		cmocka_unit_test(test_cap),
 		cmocka_unit_test(test_writer_first),
+		cmocka_unit_test(test_squeezed_together),
 		cmocka_unit_test(test_grace_after_pin),
 		cmocka_unit_test(test_no_return),
 		cmocka_unit_test(test_stream),

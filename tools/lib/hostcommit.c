@@ -18,22 +18,34 @@ static int refuse_stale(const struct hosted *h, u64 expect, struct report *repor
 	return -ESTALE;
 }
 
+/* All that can be had back now. Returns nanoseconds until it is worth another call. */
+static u64 reclaim(struct hosted *h)
+{
+	u64 wait;
+
+	do {
+		wait = store_reclaim(&h->store);
+	} while (wait == RECLAIM_MORE);
+	return wait;
+}
+
 /*
- * Sleeps until some of quarantine is over, and frees it. False: it is empty, or goes
- * on for longer than until @until.
+ * Frees what is in quarantine as its time is over, until @until. False: there is
+ * something left.
  */
 static bool wait_quarantine(struct hosted *h, u64 until)
 {
-	u64 wait = store_reclaim(&h->store);
-	const struct timespec nap = {
-		(time_t)(wait / NS), (long)(wait % NS)
-	};
+	u64 wait = reclaim(h);
 
-	if (!h->store.first || store_clock() + wait > until)
-		return false;
-	nanosleep(&nap, NULL);
-	store_reclaim(&h->store);
-	return true;
+	while (h->store.first && store_clock() + wait <= until) {
+		const struct timespec nap = {
+			(time_t)(wait / NS), (long)(wait % NS)
+		};
+
+		nanosleep(&nap, NULL);
+		wait = reclaim(h);
+	}
+	return !h->store.first;
 }
 
 static int commit(struct hosted *h, const struct batch *b, struct report *report)
@@ -70,68 +82,38 @@ int hosted_commit(struct hosted *h, const struct batch *b, const u64 *expect,
 	return commit(h, b, report);
 }
 
-/*
- * Stages and commits what is to move next: 1, or 0 at the end. ENOSPC: there is no
- * room for as many as @limit until something leaves quarantine.
- */
-static int trim_step(struct hosted *h, u32 limit, u64 *pages)
+static int trim_step(struct hosted *h, u32 *commits, u64 *pages)
 {
 	struct report report;
 	struct batch b;
 	int ret;
 
+	reclaim(h);
 	batch_init(&b, U64_MAX);
-	ret = trim_stage(&h->store, &b, limit);
-	if (!ret && b.ops)
-		ret = commit(h, &b, &report) ?: 1;
-	if (ret > 0)
-		*pages += report.pages;
+	ret = trim_stage(&h->store, &b);
+	if (!ret && b.ops) {
+		ret = commit(h, &b, &report);
+		*commits += !ret;
+		*pages += ret ? 0 : report.pages;
+	}
 	batch_free(&b);
 	return ret;
 }
 
-/* Steps until nothing is left to move, smaller ones where there is little room. */
-static int trim_pass(struct hosted *h, u64 until, u32 *commits, u64 *pages)
-{
-	u32 limit = TRIM_OPS;
-	int ret = 1;
-
-	store_reclaim(&h->store);
-	trim_plan(&h->store);
-	while (ret > 0) {
-		ret = trim_step(h, limit, pages);
-		*commits += ret > 0;
-		if (ret != -ENOSPC)
-			continue;
-		if (limit > TRIM_OPS_MIN) {
-			limit = max(limit / 4, TRIM_OPS_MIN);
-			ret = 1;
-		} else if (wait_quarantine(h, until)) {
-			ret = 1;
-		}
-	}
-	return ret == -ENOSPC ? 0 : ret;
-}
-
-/*
- * When quarantine is over, slabs are gone that were left by all that was live in
- * them, and fewer chunks will do: so another pass, until one moves nothing.
- */
 int hosted_trim(struct hosted *h, s64 timeout_ns, u32 *commits, u64 *pages)
 {
 	u64 until = timeout_ns < 0 ? U64_MAX : store_clock() + (u64)timeout_ns;
-	u32 before, passes = 0;
+	enum trim_next next;
 	int ret;
 
 	*commits = 0;
 	*pages = 0;
+	h->store.trim = (struct trim){ .page = 0 };
 	do {
-		before = *commits;
-		ret = trim_pass(h, until, commits, pages);
-		while (wait_quarantine(h, until))
-			;
-		if (!ret && h->store.first)
-			ret = -ETIMEDOUT;
-	} while (!ret && *commits != before && ++passes < TRIM_PASSES_MAX);
-	return ret;
+		ret = trim_step(h, commits, pages);
+		next = trim_next(&h->store, ret);
+		if (next != TRIM_STEP && !wait_quarantine(h, until))
+			return -ETIMEDOUT;
+	} while (next != TRIM_OVER);
+	return ret == -ENOSPC ? 0 : ret;
 }

@@ -39,7 +39,7 @@ struct hosted_settings {
 };
 
 long shim_fail_in;
-bool shim_grace_held;
+bool shim_grace_held, shim_grace_slow;
 unsigned long shim_grace_waits;
 
 static u64 clock_read(clockid_t id)

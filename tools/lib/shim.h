@@ -91,13 +91,16 @@ static inline void spin_unlock(spinlock_t *l)
 /*
  * No reader here is RCU's, so a grace period is over as soon as it begins. Tests
  * that ask what is done before it is over hold it open: shim_grace_held; who
- * waits for it nevertheless lets it end, and is counted.
+ * waits for it nevertheless lets it end, and is counted. shim_grace_slow: each one
+ * that is begun is held.
  */
 extern bool shim_grace_held;
+extern bool shim_grace_slow;
 extern unsigned long shim_grace_waits;
 
 static inline u64 start_poll_synchronize_rcu(void)
 {
+	shim_grace_held |= shim_grace_slow;
 	return shim_grace_held;
 }
 
