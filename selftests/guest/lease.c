@@ -216,6 +216,19 @@ TEST_F(lease, longest_is_shortened)
 	EXPECT_TRUE(nothing_kept(&self->k));
 }
 
+TEST_F(lease, not_of_what_cannot_change)
+{
+	const __u64 seed = 7;
+	const struct shelf_settings larger = { .quarantine_ms = -1, .max_bytes = CHUNK };
+	const struct shelf_settings sown = { .quarantine_ms = -1, .seed = &seed };
+	const struct shelf_settings none = SHELF_SETTINGS_DEFAULT;
+
+	EXPECT_EQ(-EINVAL, shelf_set(self->k.name, &larger, NULL));
+	EXPECT_EQ(-EINVAL, shelf_set(self->k.name, &sown, NULL));
+	EXPECT_EQ(-EINVAL, shelf_set(self->k.name, &none, NULL));
+	EXPECT_EQ(60000, value(&self->k, "lease_ms"));
+}
+
 /* Each with a lease of its own, and one always there. Returns how long that went. */
 static __u64 renew(int fd, __u64 generation, __u64 *tries)
 {

@@ -241,6 +241,18 @@ check 'and says why' grep -q 'pins kept more than the shelf allows' "$dir/said"
 check 'revoked pins are counted' grep -q '^revoked_pins 2$' <(shelfctl show tool)
 check 'half an export is refused' status 4 shelfctl apply copy "$dir/read"
 
+check 'trim' status 0 shelfctl trim tool
+check 'tells what there was and is' grep -Eq '^[0-9]+ bytes held before, [0-9]+ now$' "$dir/out"
+shelfctl set tool --quarantine-ms 3600000
+seq 1000 25000 | sed 's/.*/{"op":"put","product":&,"attrs":{"name":"article &"}}/' >"$dir/many"
+seq 1000 25000 | sed '/0$/d; s/.*/{"op":"delete","product":&}/' >"$dir/most"
+check 'many products' status 0 shelfctl apply tool "$dir/many"
+check 'come and go' status 0 shelfctl apply tool "$dir/most"
+check 'a trim that takes too long' status 1 shelfctl trim tool --timeout 0.2
+check 'says so' says 'tool: not done after 0.2 s: '
+check 'a trim of no shelf' status 1 shelfctl trim nothing
+check 'is refused by name' says 'nothing: no such shelf'
+
 check 'destroy' status 0 shelfctl destroy tool
 check 'the node is gone' [ ! -e /dev/shelf/tool ]
 check 'destroy twice is refused' status 1 shelfctl destroy tool

@@ -475,17 +475,23 @@ check "a batch over its limit of bytes, at its line" 1 '' '^many.jsonl:[0-9]+: .
 shelf=a.shelf
 apply '{"op":"put","product":1,"price":7}' '{"op":"patch","product":88888,"price":1}'
 check "a patch of what isn't there" 1 '' '^in.jsonl:2:'
-apply '{"op":"put","product":1,"price":8}' '{"op":"put","product":77777,"price":1}' '{"op":"restart"}' \
-      '{"op":"put","product":2,"price":9}' '' '{"op":"patch","product":77777,"price":1}'
-check "a patch of what a restart took back, at its line" 1 '' '^in.jsonl:6:.*77777'
-apply '{"op":"put","product":1,"price":8}' '{"op":"restart","generation":5}' '{"op":"put","product":2,"price":9}'
+begin='{"op":"begin"}' end='{"op":"end"}'
+apply "$begin" '{"op":"put","product":1,"price":8}' '{"op":"put","product":77777,"price":1}' '{"op":"restart"}' \
+      '{"op":"put","product":2,"price":9}' '' '{"op":"patch","product":77777,"price":1}' "$end"
+check "a patch of what a restart took back, at its line" 1 '' '^in.jsonl:7:.*77777'
+apply "$begin" '{"op":"put","product":1,"price":8}' '{"op":"restart","generation":5}' \
+      '{"op":"put","product":2,"price":9}' "$end"
 check "of lines that were taken back nothing counts" 0 'ops 1 '
 run get product 2
 check "those behind do" 0 'price 9 '
 run get product 1
 check "and the product in front is as it was" 0 'price 0 stock 3 '
-apply '{"op":"restart"}' '{"op":"put","product":'
-check "a wrong line behind a restart" 4 '' '^in.jsonl:2:'
+apply "$begin" '{"op":"restart"}' '{"op":"put","product":'
+check "a wrong line behind a restart" 4 '' '^in.jsonl:3:'
+apply '{"op":"restart"}' '{"op":"put","product":1}'
+check "a restart without a begin" 4 '' '^in.jsonl:1: restart without a begin'
+apply "$begin" '{"op":"put","product":1}' "$end" '{"op":"restart"}'
+check "a restart of what is complete" 4 '' '^in.jsonl:4: restart without a begin'
 apply '{"op":"begin"}' '{"op":"put","product":1}' '{"op":"restart"}' '{"op":"restart"}' \
       '{"op":"put","product":2}' '{"op":"end"}' '{"op":"put","product":3}' \
       '{"op":"begin"}' '{"op":"end"}'

@@ -432,6 +432,7 @@ static void test_mapped(void **state)
 	};
 	static const s64 member = 1;
 	struct batch b = new_batch();
+	char attrs[8] = "xxxxx";
 	struct shelf_scan at = { 0 };
 	struct shelf_cursor of = { .catalog = 5 };
 	struct shelf_product got;
@@ -439,6 +440,7 @@ static void test_mapped(void **state)
 
 	(void)state;
 	put_range(h, 0, 1000, 1);
+	stage(&b, SHELF_OP_PATCH, 7, FIELD_ATTRS, 0, "abc", 3);
 	stage(&b, SHELF_OP_CATALOG_ADD, 5, 0, 0, &member, 1);
 	must_commit(h, &b);
 	kernel.generation = h->store.generation;
@@ -447,6 +449,9 @@ static void test_mapped(void **state)
 	must_pin(&s, &p);
 	assert_int_equal(shelf_pin_get(&p, 999, &got, NULL, 0), 1);
 	assert_int_equal(shelf_pin_get(&p, 1000, &got, NULL, 0), 0);
+	assert_int_equal(shelf_pin_get(&p, 7, &got, NULL, 0), 1);
+	assert_int_equal(shelf_pin_attrs(&p, &got, attrs, sizeof(attrs)), 3);
+	assert_string_equal(attrs, "abcxx");
 	assert_int_equal(shelf_pin_products(&p, &at, product_of, 5000), 1000);
 	assert_int_equal(shelf_pin_members(&p, &of, id_of, 10), 1);
 	take_away();
@@ -463,6 +468,7 @@ static void test_mapped(void **state)
 	assert_int_equal(shelf_pin_attrs(&p, product_of, id_of, 8), -ESTALE);
 	assert_int_equal(kernel.calls, 0);
 	assert_int_equal(shelf_unpin(&p), -ESTALE);
+	assert_int_equal(shelf_unpin(&p), -EINVAL);
 	hosted_close(h);
 }
 

@@ -102,6 +102,8 @@ int shelf_set(const char *name, const struct shelf_settings *settings,
 
 	if (shelf_hosted_path(name))
 		return shelf_fail(err, -EOPNOTSUPP, "settings of a hosted shelf stay as they are");
+	if (settings->max_bytes || settings->seed)
+		return shelf_fail(err, -EINVAL, "max_bytes and seed can't change");
 	ret = shelf_nl_open(&nl, err);
 	if (ret)
 		return ret;

@@ -3,8 +3,8 @@
  * Talking to the kernel: shelves, batches and events over generic netlink.
  *
  * Internal to libshelf. Every call returns 0 or a negative errno, and then
- * fills @err, which may be NULL, with the kernel's words if there are any. One struct shelf_nl, with its batches, belongs
- * to one thread at a time.
+ * fills @err, which may be NULL, with the kernel's words if there are any. One
+ * struct shelf_nl, with its batches, belongs to one thread at a time.
  */
 #ifndef SHELF_NETLINK_H
 #define SHELF_NETLINK_H

@@ -58,6 +58,7 @@ static void pin_close(struct shelf_pin *pin)
 {
 	if (pin->fd != pin->shelf->fd)
 		close(pin->fd);
+	pin->fd = -1;
 }
 
 static int pin_device(struct shelf_pin *pin, __u64 generation, __u64 lease_ns)
@@ -101,6 +102,8 @@ int shelf_unpin(struct shelf_pin *pin)
 
 	if (shelf_is_hosted(pin->shelf))
 		return shelf_pin_valid(pin) ? 0 : -ESTALE;
+	if (pin->fd < 0)
+		return -EINVAL;
 	if (ioctl(pin->fd, SHELF_IOC_UNPIN, &q) < 0)
 		ret = -errno;
 	pin_close(pin);
@@ -243,12 +246,26 @@ long shelf_pin_catalogs(const struct shelf_pin *pin, struct shelf_scan *cursor,
 	return scan(pin, true, cursor, out, room);
 }
 
+/* The product with the reference that shelf_pin_get() does not give. */
+static const struct shelf_product *with_attrs(const struct shelf_pin *pin, __s64 id,
+					      struct shelf_product *p)
+{
+	const struct shelf_product *at = shelf_view_product(&pin->view, id);
+
+	memset(p, 0, sizeof(*p));
+	if (at)
+		shelf_copy(p, at, sizeof(*p));
+	return p;
+}
+
 long shelf_pin_attrs(const struct shelf_pin *pin, const struct shelf_product *p, void *to,
 		     __u32 room)
 {
 	struct shelf_product again;
 	int ret;
 
+	if (pin->at && p->attrs_len && !p->attrs_ref)
+		p = with_attrs(pin, p->id, &again);
 	if (pin->at)
 		return settled(pin, shelf_view_attrs(&pin->view, p, to, room));
 	ret = get_by_ioctl(pin, p->id, &again, to, room);

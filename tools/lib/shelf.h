@@ -56,7 +56,7 @@ extern "C" {
  * slow readers counted may wait for the close; a lookup that finds a report due
  * makes the ioctl. A child counts what it looks up after the fork(). No lookups in
  * signal handlers then. Of a hosted shelf nobody keeps counters: the flag has no
- * effect.
+ * effect. What is read through a pin of a mapped shelf is not counted.
  */
 #define SHELF_OPEN_COUNT	2U
 
@@ -239,8 +239,8 @@ int shelf_wait(const struct shelf *s, __u64 generation, __s64 timeout_ns,
  * The kernel may revoke a pin when its lease is over, or when what pins keep is
  * more than the shelf allows; from then on its snapshot is reused piece by piece,
  * and may read as anything, but reading it stays harmless. So what has been read
- * counts once shelf_pin_valid() has said so after. poll() on shelf->fd tells of a
- * revoked pin by POLLPRI.
+ * counts once shelf_pin_valid() has said so after. poll() on pin->fd tells of a revoked
+ * pin by POLLPRI.
  *
  * A hosted shelf keeps nothing: a pin of it is valid until a commit reuses some of
  * it, by default for a second after it has been replaced at least, but when the
@@ -251,7 +251,7 @@ int shelf_wait(const struct shelf *s, __u64 generation, __s64 timeout_ns,
  * of threads at once, a cursor by one.
  */
 
-/* @view, @generation, @lease_ns (granted): to be read; the rest is private. */
+/* @view, @generation, @lease_ns (granted), @fd: to be read; the rest is private. */
 struct shelf_pin {
 	struct shelf_view view;		/* of mapped shelves */
 	__u64 generation;
@@ -269,7 +269,7 @@ struct shelf_pin {
  */
 int shelf_pin(const struct shelf *s, __u64 generation, __u64 lease_ns,
 	      struct shelf_pin *pin);
-/* ESTALE: it had been revoked, and is gone. */
+/* ESTALE: it had been revoked, and is gone. EINVAL: it is gone already. */
 int shelf_unpin(struct shelf_pin *pin);
 bool shelf_pin_check(const struct shelf_pin *pin);	/* by system call */
 
@@ -307,7 +307,7 @@ long shelf_pin_products(const struct shelf_pin *pin, struct shelf_scan *cursor,
 			struct shelf_product *out, size_t room);
 long shelf_pin_catalogs(const struct shelf_pin *pin, struct shelf_scan *cursor,
 			struct shelf_catalog *out, size_t room);
-/* Up to @room attribute bytes of a product that one of these brought; how many. */
+/* Up to @room attribute bytes of a product that this pin brought; how many. */
 long shelf_pin_attrs(const struct shelf_pin *pin, const struct shelf_product *p,
 		     void *to, __u32 room);
 /* As shelf_catalog_next(), but all pages of one generation. */
@@ -393,7 +393,7 @@ void shelf_batch_no_wait(struct shelf_batch *b);
 
 /*
  * Frees the batch in every case. @expect: refuse (ESTALE) unless this is the
- * newest generation; may be NULL.
+ * newest generation, or trims alone came after it; may be NULL.
  */
 int shelf_batch_commit(struct shelf_batch *b, const __u64 *expect,
 		       struct shelf_result *result, struct shelf_error *err);
@@ -414,13 +414,17 @@ struct shelf_settings {
 	__u64 pin_bytes;	/* that pins alone may keep: half of max_bytes */
 };
 
+/* Begin with this: quarantine_ms 0 is none, and readers have to try again often. */
+#define SHELF_SETTINGS_DEFAULT	{ 0, 0, -1, NULL, 0, 0, 0 }
+
 /* For "hosted:PATH" makes or removes the file. EEXIST, ENOENT, EPERM. */
 int shelf_create(const char *name, const struct shelf_settings *settings,
 		 struct shelf_error *err);
 int shelf_destroy(const char *name, struct shelf_error *err);
 /*
  * Changes settings of a kernel shelf: those that are not 0, or, of quarantine_ms,
- * -1. max_bytes and seed can't change. EOPNOTSUPP: a hosted shelf.
+ * -1. EINVAL: none, or max_bytes or seed, which can't change. EOPNOTSUPP: a hosted
+ * shelf.
  */
 int shelf_set(const char *name, const struct shelf_settings *settings,
 	      struct shelf_error *err);

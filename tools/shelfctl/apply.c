@@ -30,6 +30,7 @@ struct apply {
 	FILE *in;
 	struct shelf_writer *writer;
 	struct shelf_batch *batch;
+	const char *shelf;
 	bool no_wait;
 	__u64 begun;
 	__u64 ops_before;
@@ -123,8 +124,10 @@ static int begin_batch(struct apply *ap)
 {
 	struct shelf_error err;
 
-	if (shelf_batch_begin(ap->writer, &ap->batch, &err))
-		return fail(STATUS_REFUSED, err.error, "%s", err.message);
+	if (shelf_batch_begin(ap->writer, &ap->batch, &err)) {
+		progress_end(ap);
+		return fail(STATUS_REFUSED, err.error, "%s: %s", ap->shelf, err.message);
+	}
 	if (ap->no_wait)
 		shelf_batch_no_wait(ap->batch);
 	ap->next_op = 0;
@@ -144,6 +147,8 @@ static int misplaced(struct apply *ap, __u64 number, const char *why)
  */
 static int restart(struct apply *ap)
 {
+	if (!ap->begun)
+		return misplaced(ap, ap->number, "restart without a begin");
 	if (ap->ops_before)
 		return misplaced(ap, ap->number,
 				 "restart takes back lines in front of its begin as well");
@@ -293,6 +298,7 @@ static int apply_file(struct apply *ap, const struct args *a, const __u64 *expec
 	struct shelf_error err;
 	int status;
 
+	ap->shelf = a->shelf;
 	if (shelf_writer_open(a->shelf, &ap->writer, &err))
 		return fail(STATUS_REFUSED, err.error, "%s: %s", a->shelf, err.message);
 	progress_begin(ap);

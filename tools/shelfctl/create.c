@@ -85,7 +85,7 @@ static int settings(const struct args *a, struct shelf_settings *s, __u64 *seed)
 
 int run_create(const struct args *a)
 {
-	struct shelf_settings s = { .quarantine_ms = -1 };
+	struct shelf_settings s = SHELF_SETTINGS_DEFAULT;
 	struct shelf_error err;
 	__u64 seed;
 	int ret;
@@ -100,7 +100,7 @@ int run_create(const struct args *a)
 
 int run_set(const struct args *a)
 {
-	struct shelf_settings s = { .quarantine_ms = -1 };
+	struct shelf_settings s = SHELF_SETTINGS_DEFAULT;
 	struct shelf_error err;
 	int ret;
 

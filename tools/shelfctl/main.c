@@ -34,7 +34,8 @@ const struct command commands[] = {
 	  0, true, run_show },
 	{ "apply", "FILE [--expect GENERATION] [--no-wait]",
 	  "Applies a file (- is standard input) of one JSON object a line, all of\n"
-	  "it or nothing. --expect refuses if another generation is the newest.\n"
+	  "it or nothing. --expect refuses if another generation is the newest, but for\n"
+	  "what trims alone have made.\n"
 	  "--no-wait: not for the grace period of the kernel's readers; for many\n"
 	  "small batches.",
 	  OPT_BIT(OPT_EXPECT) | OPT_BIT(OPT_NO_WAIT), true, run_apply },
