@@ -4,10 +4,13 @@
  * let go, under several users. Every commit succeeds, memory stays within the cap,
  * what pins keep within theirs, and another reader reads on.
  *
- *   HOSTILE_SECONDS=600 hostile	for longer than the fifteen seconds of a test run
+ *   HOSTILE_SECONDS=600 hostile	for longer than the ten seconds of a test run
  *
  * Tells commit times beside a run without them, processors kept as busy: under an
  * emulator that says little, and is not judged.
+ *
+ * Seen to fail with pins_check() that never looks at the cap (cap), and with
+ * reclaim_hard() without pins_squeeze() (no_cap: commits are refused).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,14 +25,12 @@
 #include "lib/common.h"
 #include "kselftest_harness.h"
 
-#define CHUNKS		12U
-#define ARENA_BYTES	(16 * CHUNK)
 #define COUNT		8000U
 #define DELTA		400U
 #define ATTRS		200U
-#define PIN_BYTES	(4ULL << 20)
 #define USERS		3U
 #define FILES		5U
+#define COMMITS_MIN	60U
 #define COMMITS_MAX	100000U
 
 FIXTURE(hostile)
@@ -37,6 +38,23 @@ FIXTURE(hostile)
 	struct kit k;
 	pid_t pid[USERS];
 	int *go;
+};
+
+FIXTURE_VARIANT(hostile)
+{
+	unsigned int chunks;
+	__u64 pin_bytes;
+};
+
+FIXTURE_VARIANT_ADD(hostile, cap)
+{
+	.chunks = 12, .pin_bytes = 1ULL << 20,
+};
+
+/* Nothing but the shelf's memory is the limit, and that is short. */
+FIXTURE_VARIANT_ADD(hostile, no_cap)
+{
+	.chunks = 3, .pin_bytes = 3 * CHUNK,
 };
 
 /* One pin more of a file, whatever becomes of it; says if there was room. */
@@ -59,14 +77,14 @@ static void hold_on(struct kit *k, int *fd, unsigned int round)
 
 	while (pin_once(fd[i]))
 		;
-	at = map_arena(fd[i], ARENA_BYTES);
+	at = map_arena(fd[i], k->arena_bytes);
 	if (at != MAP_FAILED)
-		touch(at, ARENA_BYTES);
+		touch(at, k->arena_bytes);
 	if (round % 7 == 6) {
 		int next = kit_open(k);
 
 		if (at != MAP_FAILED)
-			munmap(at, ARENA_BYTES);
+			munmap(at, k->arena_bytes);
 		close(fd[i]);
 		fd[i] = next;
 	}
@@ -90,12 +108,12 @@ static int hostile(struct kit *k, uid_t uid, const int *go)
 FIXTURE_SETUP(hostile)
 {
 	const struct shelf_settings s = {
-		.quarantine_ms = 20, .pin_bytes = PIN_BYTES,
+		.quarantine_ms = 20, .pin_bytes = variant->pin_bytes,
 	};
 	char path[64];
 	unsigned int i;
 
-	ASSERT_EQ(0, kit_make(&self->k, "hostile", CHUNKS));
+	ASSERT_EQ(0, kit_make(&self->k, "hostile", variant->chunks));
 	ASSERT_EQ(0, shelf_set(self->k.name, &s, NULL));
 	snprintf(path, sizeof(path), "/dev/shelf/%s", self->k.name);
 	ASSERT_EQ(0, chmod(path, 0644));
@@ -160,7 +178,7 @@ static void run(struct kit *k, struct shelf *s, double seconds, struct tally *t)
 	__u64 end = now_ns() + (__u64)(seconds * 1e9), begin;
 	unsigned int first;
 
-	while (now_ns() < end && t->commits < COMMITS_MAX) {
+	while ((now_ns() < end || t->commits < COMMITS_MIN) && t->commits < COMMITS_MAX) {
 		first = t->commits * DELTA % COUNT;
 		begin = now_ns();
 		t->refused += put_products(k, first, DELTA, ATTRS, t->commits) != 0;
@@ -173,7 +191,7 @@ static void run(struct kit *k, struct shelf *s, double seconds, struct tally *t)
 TEST_F_TIMEOUT(hostile, hurts_nobody, 1500)
 {
 	const char *seconds = getenv("HOSTILE_SECONDS");
-	double half = seconds ? strtod(seconds, NULL) / 2 : 7.5;
+	double half = seconds ? strtod(seconds, NULL) / 2 : 5;
 	static struct tally without, with;
 	struct shelf *s;
 
@@ -185,8 +203,8 @@ TEST_F_TIMEOUT(hostile, hurts_nobody, 1500)
 	EXPECT_EQ(0, without.wrong + with.wrong);
 	EXPECT_LT(0, with.most_pinned);
 	/* What one commit adds may be there before the cap is looked at. */
-	EXPECT_GE(PIN_BYTES + (2 << 20), with.most_pinned);
-	EXPECT_GE(CHUNKS * CHUNK, with.most_held);
+	EXPECT_GE(variant->pin_bytes + (2 << 20), with.most_pinned);
+	EXPECT_GE(variant->chunks * CHUNK, with.most_held);
 	EXPECT_LT(0, sysfs_value(self->k.name, "revoked_pins"));
 	TH_LOG("%u commits of %.1f ms, %u of %.1f ms beside hostile readers; %lld pins revoked, %lld bytes kept at most",
 	       without.commits, median_ms(&without), with.commits, median_ms(&with),

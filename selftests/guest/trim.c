@@ -3,6 +3,13 @@
  * P2, P3, P8: deletes give memory back, while readers have it mapped: what is
  * left reads as it did, a chunk that has gone reads as zeros, one that comes back
  * is never hidden behind them, and none of its pages has a second owner.
+ *
+ * Seen to fail without unmap_mapping_range() in arena_chunk_free() (comes_and_goes,
+ * under_readers: foreign bytes), or in arena_chunk_alloc() (the same: zeros hide what
+ * is there); with arena_shrink() or table_merge() that do nothing; with single pages
+ * that go back while a file is open; without trim_due() (by_itself), or shrink_shelf()
+ * (when_the_host_asks); and with EXPECT compared to the newest generation, or not at
+ * all.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +29,8 @@
 #define KEEP		100U
 #define ATTRS		300U
 #define SALT		5U
+/* Leaves that stay as wide as they were take four. */
+#define LEFT		(3 * CHUNK)
 
 FIXTURE(trim)
 {
@@ -145,7 +154,7 @@ TEST_F_TIMEOUT(trim, gives_back, 180)
 		munmap(self->arena, ARENA_BYTES);
 		close(self->k.fd);
 		EXPECT_EQ(0, shelf_trim(self->k.name, -1, &t, NULL));
-		EXPECT_GE(limit(self->peak), (long long)t.after);
+		EXPECT_GE(LEFT, t.after);
 		self->k.fd = kit_open(&self->k);
 		self->control = map_control(self->k.fd);
 		self->arena = map_arena(self->k.fd, ARENA_BYTES);
@@ -153,15 +162,15 @@ TEST_F_TIMEOUT(trim, gives_back, 180)
 		EXPECT_EQ(0, wrong_of_kept(&self->reader));
 		return;
 	}
-	EXPECT_GE(limit(self->peak), (long long)t.after);
+	EXPECT_GE(LEFT, t.after);
 	EXPECT_LE(self->peak - (long long)t.after,
 		  sysfs_value(self->k.name, "returned_bytes"));
 	EXPECT_LT(before, shelf_generation(&self->reader));
 	TH_LOG("held %lld, after a trim %llu", self->peak, t.after);
-	/* Who expects what only trims came after is right. */
 	EXPECT_EQ(0, put_products(&self->k, 1, 1, ATTRS, SALT));
 }
 
+/* What only trims came after is what its sender knows. */
 TEST_F_TIMEOUT(trim, expects_what_it_knows, 180)
 {
 	struct shelf_batch *b;
@@ -186,7 +195,7 @@ TEST_F_TIMEOUT(trim, by_itself, 180)
 		SKIP(return, "single pages stay while a file is open");
 	ASSERT_EQ(0, thin_out(&self->k));
 	EXPECT_GE(limit(self->peak), bytes_below(self->k.name, limit(self->peak)));
-	EXPECT_LE(1, sysfs_value(self->k.name, "trims"));
+	EXPECT_LE(1, sysfs_await(self->k.name, "trims", 1));
 	EXPECT_EQ(0, wrong_of_kept(&self->reader));
 }
 
@@ -213,6 +222,16 @@ TEST_F_TIMEOUT(trim, when_the_host_asks, 180)
 	EXPECT_EQ(0, count_wrong(&self->reader, COUNT / 2, COUNT / 2, ATTRS, SALT));
 }
 
+static unsigned int zero_chunks(const __u8 *arena)
+{
+	unsigned int zero = 0;
+	size_t at;
+
+	for (at = 0; at < ARENA_BYTES; at += CHUNK)
+		zero += all_zero(arena + at, CHUNK);
+	return zero;
+}
+
 /* Chunks that went and come back, in mappings that have seen both. */
 TEST_F_TIMEOUT(trim, comes_and_goes, 300)
 {
@@ -221,25 +240,43 @@ TEST_F_TIMEOUT(trim, comes_and_goes, 300)
 	long long held;
 
 	for (round = 0; round < 2; round++) {
+		touch(self->arena, ARENA_BYTES);
 		ASSERT_EQ(0, thin_out(&self->k));
 		ASSERT_EQ(0, shelf_trim(self->k.name, -1, &t, NULL));
 		held = sysfs_value(self->k.name, "bytes");
+		if (!is_small(variant->small))
+			EXPECT_GT(self->peak / 2, held);
 		EXPECT_EQ(0, wrong_of_kept(&self->reader));
 		EXPECT_TRUE(survives_reading(self->arena, ARENA_BYTES));
-		/* The lowest chunks are kept, so what is above them went. */
-		EXPECT_TRUE(all_zero(self->arena + 28 * CHUNK, 4 * CHUNK));
-		touch(self->arena, ARENA_BYTES);
+		/* Whichever went: where the shelf holds nothing there are zeros. */
+		EXPECT_LE(ARENA_BYTES / CHUNK - held / CHUNK, zero_chunks(self->arena));
 		ASSERT_EQ(0, put_products(&self->k, 0, COUNT, ATTRS, SALT));
 		EXPECT_EQ(0, count_wrong(&self->reader, 0, COUNT, ATTRS, SALT));
 		EXPECT_LE(held, sysfs_value(self->k.name, "bytes"));
 	}
 }
 
+#define FOREIGN	0xe7
+
 struct busy {
 	struct shelf *s;
 	__u8 *arena;
 	int *stop;
 };
+
+/* No byte of who has the pages now is ever seen where the shelf had them. */
+static bool shows(const __u8 *arena)
+{
+	size_t at, run;
+
+	for (at = 0; at < ARENA_BYTES; at += PAGE) {
+		for (run = 0; run < 64 && arena[at + 1024 + run] == FOREIGN; run++)
+			;
+		if (run == 64)
+			return true;
+	}
+	return false;
+}
 
 /* Reads what is always there, and every page of the arena, all the time. */
 static int read_on(void *arg)
@@ -250,7 +287,7 @@ static int read_on(void *arg)
 	while (!__atomic_load_n(b->stop, __ATOMIC_ACQUIRE)) {
 		wrong += count_wrong(b->s, 0, 1, ATTRS, SALT);
 		wrong += count_wrong(b->s, 50 * KEEP, 1, ATTRS, SALT);
-		touch(b->arena, ARENA_BYTES);
+		wrong += shows(b->arena);
 	}
 	return wrong != 0;
 }
@@ -286,7 +323,7 @@ static int fill_on(void *arg)
 
 		if (own == MAP_FAILED)
 			return 2;
-		memset(own, 0xe7, bytes);
+		memset(own, FOREIGN, bytes);
 		munmap(own, bytes);
 	}
 	return 0;
@@ -299,20 +336,6 @@ static pid_t start(int (*call)(void *arg), void *arg)
 	if (!pid)
 		_exit(call(arg));
 	return pid;
-}
-
-/* No byte of who has the pages now is ever seen where the shelf had them. */
-static bool shows(const __u8 *arena, __u8 foreign)
-{
-	size_t at, run;
-
-	for (at = 0; at < ARENA_BYTES; at += PAGE) {
-		for (run = 0; run < 64 && arena[at + 1024 + run] == foreign; run++)
-			;
-		if (run == 64)
-			return true;
-	}
-	return false;
 }
 
 TEST_F_TIMEOUT(trim, under_readers, 300)
@@ -330,9 +353,10 @@ TEST_F_TIMEOUT(trim, under_readers, 300)
 	for (i = 0; i < ARRAY_SIZE(calls); i++)
 		pid[i] = start(calls[i], &b);
 	for (round = 0; round < 2; round++) {
+		touch(self->arena, ARENA_BYTES);
 		EXPECT_EQ(0, thin_out(&self->k));
 		EXPECT_EQ(0, shelf_trim(self->k.name, -1, &t, NULL));
-		EXPECT_FALSE(shows(self->arena, 0xe7));
+		EXPECT_FALSE(shows(self->arena));
 		EXPECT_EQ(0, wrong_of_kept(&self->reader));
 		EXPECT_EQ(0, put_products(&self->k, 0, COUNT, ATTRS, SALT));
 	}
