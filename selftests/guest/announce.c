@@ -9,16 +9,13 @@
  * before it the window is too short to be seen, but for the tracepoint's, which
  * fires between publish and answer.
  */
-#include <sys/mount.h>
-
 #include "lib/dev.h"
+#include "lib/tracefs.h"
 #include "lib/wire.h"
 
 #include <kselftest_harness.h>
 
 #define NAME	"guest-announce"
-#define TRACING	"/sys/kernel/tracing"
-#define EVENT	TRACING "/events/shelf/shelf_commit/enable"
 
 static struct msg msg;		/* too large for a stack */
 
@@ -135,49 +132,25 @@ TEST_F(shelf, no_events)
  * The tracepoint
  * ==============
  */
-/* The last shelf_commit of the trace. */
-static bool trace_last(__u64 *generation, __u64 *ops, int *error)
-{
-	FILE *f = fopen(TRACING "/trace", "re");
-	bool found = false;
-	char line[512];
-	const char *at;
-
-	while (f && fgets(line, sizeof(line), f)) {
-		at = strstr(line, "shelf_commit: name=" NAME " ");
-		if (at)
-			found = sscanf(strstr(at, "generation="),
-				       "generation=%llu ops=%llu",
-				       generation, ops) == 2;
-		at = at ? strstr(at, " error=") : NULL;
-		if (at)
-			*error = atoi(at + strlen(" error="));
-	}
-	if (f)
-		fclose(f);
-	return found;
-}
-
 TEST_F_TIMEOUT(shelf, tracepoint, 60)
 {
-	__u64 generation = 0, ops = 0, cookie, wrong = 99;
+	char fields[TRACE_LINE];
+	__u64 cookie, wrong = 99;
 	struct answer a;
-	int error = -1;
 
-	if (access(EVENT, W_OK))
-		mount("tracefs", TRACING, "tracefs", 0, NULL);
-	ASSERT_LE(0, write_file(EVENT, "1")) TH_LOG("no tracepoint");
+	ASSERT_EQ(0, trace_enable("/shelf_commit", true))
+		TH_LOG("no tracepoint");
 	ASSERT_EQ(0, commit_three(&self->nl, &a));
 	/* It fires before the answer. */
-	EXPECT_TRUE(trace_last(&generation, &ops, &error));
-	EXPECT_EQ(2, generation);
-	EXPECT_EQ(3, ops);
-	EXPECT_EQ(0, error);
+	ASSERT_TRUE(trace_last("shelf_commit", NAME, fields));
+	EXPECT_EQ(2, trace_field(fields, "generation"));
+	EXPECT_EQ(3, trace_field(fields, "ops"));
+	EXPECT_EQ(0, trace_field(fields, "error"));
 	ASSERT_EQ(0, wire_begin(&self->nl, NAME, &cookie));
 	ASSERT_EQ(ESTALE, wire_commit(&self->nl, cookie, &wrong, &a));
-	EXPECT_TRUE(trace_last(&generation, &ops, &error));
-	EXPECT_EQ(-ESTALE, error);
-	EXPECT_LE(0, write_file(EVENT, "0"));
+	ASSERT_TRUE(trace_last("shelf_commit", NAME, fields));
+	EXPECT_EQ(-ESTALE, trace_field(fields, "error"));
+	EXPECT_EQ(0, trace_enable("/shelf_commit", false));
 }
 
 /*
