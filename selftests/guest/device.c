@@ -6,7 +6,8 @@
  *
  * Seen to fail with idr_replace() left out of shelf_hide(), so that a node
  * that somebody kept still leads to the dead shelf; with the mode left out of
- * shelf_devnode(); and with atomic_dec() left out of shelf_close().
+ * shelf_devnode(); with atomic_dec() left out of shelf_close(); and with one file of
+ * sysfs in place of another (sysfs_is_as_documented).
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -22,6 +23,7 @@
 #include <unistd.h>
 
 #include "lib/common.h"
+#include "lib/doc.h"
 #include "kselftest_harness.h"
 
 #define COUNT		300U
@@ -114,41 +116,61 @@ static bool is_value(const char *text)
 	return text[0] == '\n' && !text[1];
 }
 
-TEST_F(device, sysfs_has_one_value_a_file)
+static bool has_values(int dir, const char *name)
 {
-	static const char *const ours[] = {
-		"generation", "oldest", "products", "catalogs", "memberships",
-		"max_bytes", "bytes", "bytes_live", "bytes_free",
-		"bytes_quarantined", "bytes_draft", "bytes_products",
-		"bytes_catalogs", "bytes_directory", "bytes_sets", "bytes_slabs",
-		"bytes_data", "bytes_attrs", "commits", "operations",
-		"refused_batches", "aborted_batches", "lookups", "hits", "misses",
-		"lookups_per_cpu", "faults", "huge_faults", "hole_faults",
-		"early_reuses", "reclaimed_bytes", "last_draft_ns",
-		"last_publish_ns", "last_grace_ns", "batch_bytes",
-		"quarantine_ms", "opens", "pins", "revoked_pins", "bytes_pinned",
-		"lease_ms", "lease_max_ms", "pin_bytes",
-	};
-	char path[128], text[4096];
+	int fd = openat(dir, name, O_RDONLY);
+	char text[4096];
 	struct stat st;
-	unsigned int i;
 	ssize_t n;
-	int fd;
+	bool good;
 
-	for (i = 0; i < ARRAY_SIZE(ours); i++) {
-		snprintf(path, sizeof(path), "/sys/class/shelf/%s/%s",
-			 self->k.name, ours[i]);
-		fd = open(path, O_RDONLY);
-		n = read(fd, text, sizeof(text) - 1);
-		EXPECT_LT(1, n)
-			TH_LOG("%s", path);
-		text[n > 0 ? n : 0] = 0;
-		EXPECT_TRUE(is_value(text))
-			TH_LOG("%s: %s", path, text);
-		EXPECT_EQ(0, fstat(fd, &st));
-		EXPECT_EQ(0444, st.st_mode & 07777);
-		close(fd);
+	if (fd < 0)
+		return false;
+	n = read(fd, text, sizeof(text) - 1);
+	text[n > 0 ? n : 0] = 0;
+	good = n > 1 && is_value(text) && !fstat(fd, &st) && (st.st_mode & 07777) == 0444;
+	close(fd);
+	return good;
+}
+
+static bool of_any_device(const char *name)
+{
+	return name[0] == '.' || !strcmp(name, "dev") || !strcmp(name, "uevent") ||
+	       !strcmp(name, "power") || !strcmp(name, "subsystem");
+}
+
+static DIR *open_sysfs(const struct kit *k)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/class/shelf/%s", k->name);
+	return opendir(path);
+}
+
+TEST_F(device, sysfs_is_as_documented)
+{
+	char cell[DOC_CELL], *name, *rest;
+	DIR *dir = open_sysfs(&self->k);
+	unsigned int row;
+	struct dirent *e;
+
+	ASSERT_NE(NULL, dir);
+	while ((e = readdir(dir))) {
+		EXPECT_TRUE(of_any_device(e->d_name) || doc_has("sysfs", e->d_name))
+			TH_LOG("%s is not in abi.md", e->d_name);
 	}
+	for (row = 0; doc_cell("sysfs", row, 0, cell); row++) {
+		for_each_name(name, cell, rest) {
+			EXPECT_TRUE(has_values(dirfd(dir), name))
+				TH_LOG("%s", name);
+		}
+	}
+	EXPECT_LT(30, row);
+	closedir(dir);
+}
+
+TEST_F(device, sysfs_tells_of_the_shelf)
+{
 	EXPECT_EQ(COUNT, sysfs_value(self->k.name, "products"));
 	EXPECT_EQ(1, sysfs_value(self->k.name, "commits"));
 	EXPECT_EQ(COUNT * ATTRS, sysfs_value(self->k.name, "bytes_attrs"));
