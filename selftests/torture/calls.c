@@ -36,7 +36,11 @@ static void check_many(struct reader *r, struct source *from, const struct momen
 	long sum = 0;
 	u32 j;
 
-	if (!p[0].state || !saw_clock(r, from, m, generation, (u64)p[0].price))
+	if (!p[0].state) {
+		fault(r->tally, LOST, "many: generation %llu without a clock", generation);
+		return;
+	}
+	if (!saw_clock(r, from, m, generation, (u64)p[0].price))
 		return;
 	for (j = 0; j < n; j++)
 		sum += p[j].state;

@@ -22,7 +22,8 @@
  * lost, stale); pins_let_go() that hands nothing to an older pin (torn, mixed);
  * pin_end() leaving the token (mixed, lost); store_pin() without the check of oldest
  * (mixed, torn); shelf_scan_next() passing over a leaf (lost); take_leaf() forgetting a
- * record (mixed, old, retained). Under the thread sanitizer: shelf_begin() with a
+ * record (mixed, old, retained); shelf_get_many() that loses its first id now and then
+ * (lost). Under the thread sanitizer: shelf_begin() with a
  * relaxed load, or draft_publish() with a plain store (races in log_read()); a count of
  * pinned generations that is looked at without its lock; stores to the arena past
  * arena_put().

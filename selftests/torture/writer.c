@@ -120,7 +120,7 @@ static int commit_hosted(void)
 	return ret;
 }
 
-/* Generations in between were made by trims. */
+/* Generations in between were made by trims, which so are known to have moved something. */
 static int commit_kernel(void)
 {
 	struct shelf_result result;
@@ -138,6 +138,7 @@ static int commit_kernel(void)
 	ret = shelf_batch_commit(kernel_batch, NULL, &result, &error);
 	if (ret)
 		return ret;
+	event_of_others(TRIMS, result.generation > generation + 1);
 	while (++generation < result.generation)
 		log_write(generation, world.batch - 1);
 	log_write(generation, world.batch);
@@ -200,7 +201,6 @@ static void *trim_kernel(void *unused)
 
 		if (ret && ret != -ETIMEDOUT)
 			fault_of_others(REFUSED, err.message);
-		event_of_others(TRIMS, 1);
 		sleep_ms(500);
 	}
 	return unused;
