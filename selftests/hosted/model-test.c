@@ -12,7 +12,8 @@
  *
  * Seen to fail with draft_drop() not giving back slots, and with the old leaf
  * not retired (both: accounting), and with draft_retire_page() freeing at once
- * (a commit that fails for another reason than the failed allocation).
+ * (a commit that fails for another reason than the failed allocation); with a
+ * revocation that is not counted (pins are gone).
  */
 #include <getopt.h>
 
@@ -30,6 +31,7 @@ struct tally {
 	u64 commits;
 	u64 failures;
 	u64 revocations;
+	u64 compared;	/* pinned snapshots */
 	u64 ops;
 };
 
@@ -88,26 +90,25 @@ static void hold(struct hosted *h, const struct model *m, struct held *held)
 	held->model = model_copy(m);
 }
 
-/* A commit that was made to run out of memory may have revoked it. */
-static void let_go(struct hosted *h, struct held *held)
+/* 1 if it was revoked. */
+static u32 let_go(struct hosted *h, struct held *held)
 {
-	if (store_unpin(&h->store, &held->pin) && !h->store.revocations) {
-		fprintf(stderr, "a pin is gone\n");
-		abort();
-	}
+	if (!held->model)
+		return 0;
 	model_free(held->model);
 	free(held->model);
 	held->model = NULL;
+	return store_unpin(&h->store, &held->pin) ? 1 : 0;
 }
 
 /* Pins come and go; whatever is pinned reads as it did when it was. */
-static void check_pins(struct hosted *h, const struct model *m, struct held *held,
-		       u64 *random)
+static u32 check_pins(struct hosted *h, const struct model *m, struct held *held,
+		      u64 *random, struct tally *t)
 {
-	u32 i = model_below(random, PINS);
+	u32 i = model_below(random, PINS), gone = 0;
 
 	if (held[i].model)
-		let_go(h, &held[i]);
+		gone = let_go(h, &held[i]);
 	else
 		hold(h, m, &held[i]);
 	i = model_below(random, PINS);
@@ -116,7 +117,20 @@ static void check_pins(struct hosted *h, const struct model *m, struct held *hel
 
 		v.root = held[i].pin.root;
 		model_compare(held[i].model, &v, random);
+		t->compared++;
 	}
+	return gone;
+}
+
+/* One generation at a time is revoked, and lets go with the next reclaim. */
+static void enforce_cap(struct hosted *h)
+{
+	u64 before;
+
+	do {
+		before = h->store.revocations;
+		store_reclaim(&h->store);
+	} while (h->store.revocations != before);
 }
 
 static void one_round(u64 seed, u32 batches, struct tally *t)
@@ -132,24 +146,31 @@ static void one_round(u64 seed, u32 batches, struct tally *t)
 	struct held held[PINS] = { 0 };
 	struct shelf_view view;
 	struct hosted *h;
-	u32 i;
+	u32 i, gone = 0;
 
 	if (hosted_create_memory(&config, &h)) {
 		fprintf(stderr, "cannot make a shelf in memory\n");
 		abort();
 	}
 	model_init(m, &random);
+	if (!model_below(&random, 3))
+		h->store.pin_bytes = 64 << 10;	/* so that pins are revoked */
 	for (i = 0; i < batches; i++) {
 		one_batch(h, &m, &random, t);
 		view = hosted_view(h);
 		model_compare(m, &view, &random);
-		check_pins(h, m, held, &random);
+		gone += check_pins(h, m, held, &random, t);
+		enforce_cap(h);
 		model_account(h);
 	}
 	for (i = 0; i < PINS; i++)
-		if (held[i].model)
-			let_go(h, &held[i]);
+		gone += let_go(h, &held[i]);
 	model_account(h);
+	if (gone != h->store.revocations) {
+		fprintf(stderr, "%u pins are gone, %llu were revoked\n", gone,
+			h->store.revocations);
+		abort();
+	}
 	t->revocations += h->store.revocations;
 	hosted_close(h);
 	model_free(m);
@@ -186,7 +207,8 @@ int main(int argc, char **argv)
 		one_round(o.seed + i, o.batches, &t);
 	printf("# %llu commits, %llu operations, %llu failed allocations, %llu pins revoked\n",
 	       t.commits, t.ops, t.failures, t.revocations);
+	printf("# %llu pinned snapshots compared\n", t.compared);
 	printf("%s 1 - the trees say what the model says\n",
-	       t.failures ? "ok" : "not ok");
-	return !t.failures;
+	       t.failures && t.compared ? "ok" : "not ok");
+	return !t.failures || !t.compared;
 }
