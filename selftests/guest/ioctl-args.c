@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "lib/common.h"
+#include "lib/pins.h"
 #include "kselftest_harness.h"
 
 #define CATALOG		9
@@ -87,47 +87,6 @@ union argument {
 
 static const __s64 ids[SHELF_GET_MANY_MAX] = { 1, 2, 3, 4 };
 
-/*
- * What UNPIN needs and PIN leaves behind. There is one file, and no pin but of
- * this test.
- */
-static int pin_fd;
-static const struct shelf_pins *pin_page;
-
-static __u64 pin_take(int fd)
-{
-	struct shelf_ioc_pin q = { .size = sizeof(q) };
-
-	return ioctl(fd, SHELF_IOC_PIN, &q) ? 0 : q.pin;
-}
-
-/* One that there is, or 0. */
-static __u64 pin_there(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < SHELF_PINS; i++)
-		if (pin_page->token[i])
-			return pin_page->token[i];
-	return 0;
-}
-
-static int pin_drop(int fd, __u64 pin)
-{
-	struct shelf_ioc_unpin q = { .size = sizeof(q), .pin = pin };
-
-	return ERRNO(ioctl(fd, SHELF_IOC_UNPIN, &q));
-}
-
-static bool pins_map(int fd)
-{
-	const __u8 *at = mmap(NULL, 2 * PAGE, PROT_READ, MAP_SHARED, fd, SHELF_MMAP_CONTROL);
-
-	pin_fd = fd;
-	pin_page = (const void *)(at + PAGE);
-	return at != MAP_FAILED;
-}
-
 FIXTURE(args)
 {
 	struct kit k;
@@ -135,6 +94,7 @@ FIXTURE(args)
 	union argument *arg;
 	__u8 *out;
 	__u8 *room;	/* two pages, and one that can't be touched */
+	const struct shelf_pins *page;
 };
 
 FIXTURE_SETUP(args)
@@ -147,7 +107,8 @@ FIXTURE_SETUP(args)
 	ASSERT_EQ(0, shelf_batch_add(b, CATALOG, ids, 4, NULL));
 	ASSERT_EQ(0, shelf_batch_commit(b, NULL, NULL, NULL));
 	self->fd = self->k.fd;
-	ASSERT_TRUE(pins_map(self->fd));
+	self->page = pins_map(self->fd);
+	ASSERT_NE(NULL, self->page);
 	self->arg = calloc(1, sizeof(*self->arg));
 	self->out = calloc(1, OUT_BYTES);
 	self->room = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE,
@@ -158,6 +119,25 @@ FIXTURE_SETUP(args)
 FIXTURE_TEARDOWN(args)
 {
 	kit_drop(&self->k);
+}
+
+/* A new pin, or 0. */
+static __u64 take(int fd)
+{
+	struct shelf_ioc_pin q;
+
+	return pin_take(fd, 0, 0, &q) ? 0 : q.pin;
+}
+
+/* One that there is, or 0: no file has any but this test's. */
+static __u64 pin_there(const struct shelf_pins *page)
+{
+	unsigned int i;
+
+	for (i = 0; i < SHELF_PINS; i++)
+		if (page->token[i])
+			return page->token[i];
+	return 0;
 }
 
 /* From where on the one product is found: empty stretches end a scan, too. */
@@ -179,7 +159,8 @@ static __u64 scan_at(int fd)
 }
 
 /* An argument that is right, and its size. */
-static void set_right(union argument *a, const struct command *c, void *out)
+static void set_right(const FIXTURE_DATA(args) *self, union argument *a,
+		      const struct command *c, void *out)
 {
 	memset(a, 0, sizeof(*a));
 	a->word[0] = c->size;
@@ -203,10 +184,10 @@ static void set_right(union argument *a, const struct command *c, void *out)
 		a->is_member.product = 1;
 		break;
 	case SHELF_IOC_UNPIN:
-		a->unpin.pin = pin_there() ?: pin_take(pin_fd);
+		a->unpin.pin = pin_there(self->page) ?: take(self->fd);
 		break;
 	case SHELF_IOC_SCAN:
-		a->scan.cursor = scan_at(pin_fd);
+		a->scan.cursor = scan_at(self->fd);
 		a->scan.count = SHELF_GET_MANY_MAX;
 		break;
 	}
@@ -216,14 +197,14 @@ static void set_right(union argument *a, const struct command *c, void *out)
 	for (c = commands; c < commands + ARRAY_SIZE(commands); c++)
 
 /* A pin that was taken doesn't stay; where nobody was told of it, there is none. */
-static int call(int fd, const struct command *c, void *arg)
+static int call(const FIXTURE_DATA(args) *self, const struct command *c, void *arg)
 {
-	int ret = ERRNO(ioctl(fd, c->nr, arg));
-	__u64 pin = c->nr == SHELF_IOC_PIN ? pin_there() : 0;
+	int ret = ERRNO(ioctl(self->fd, c->nr, arg));
+	__u64 pin = c->nr == SHELF_IOC_PIN ? pin_there(self->page) : 0;
 
 	if (!!pin != (c->nr == SHELF_IOC_PIN && !ret))
 		return -EIO;
-	return pin && pin_drop(fd, pin) ? -EIO : ret;
+	return pin && pin_drop(self->fd, pin) ? -EIO : ret;
 }
 
 /* The size that a caller states, and what it gets. */
@@ -246,9 +227,9 @@ TEST_F(args, sizes)
 		unsigned int i;
 
 		for (i = 0; i < ARRAY_SIZE(cases); i++) {
-			set_right(self->arg, c, self->out);
+			set_right(self, self->arg, c, self->out);
 			self->arg->word[0] = cases[i].size;
-			EXPECT_EQ(cases[i].ret, call(self->fd, c, self->arg))
+			EXPECT_EQ(cases[i].ret, call(self, c, self->arg))
 				TH_LOG("%u, size %zu", _IOC_NR(c->nr), cases[i].size);
 			EXPECT_EQ(cases[i].size, self->arg->word[0]);
 		}
@@ -263,11 +244,11 @@ TEST_F(args, tails)
 
 	for_each_command(c)
 		for (at = c->size; at <= PAGE; at += at < c->size + 9 ? 1 : 501) {
-			set_right(self->arg, c, self->out);
+			set_right(self, self->arg, c, self->out);
 			self->arg->word[0] = PAGE;
 			self->arg->bytes[at] = 1;
 			EXPECT_EQ(at < PAGE ? -E2BIG : 0,
-				  call(self->fd, c, self->arg))
+				  call(self, c, self->arg))
 				TH_LOG("%u, byte %zu", _IOC_NR(c->nr), at);
 			EXPECT_EQ(1, self->arg->bytes[at]);
 		}
@@ -281,10 +262,10 @@ TEST_F(args, heads)
 
 	for_each_command(c)
 		for (size = c->min; size <= c->size; size++) {
-			set_right(self->arg, c, self->out);
+			set_right(self, self->arg, c, self->out);
 			self->arg->word[0] = size;
 			memset(self->arg->bytes + size, 0xa5, 512);
-			EXPECT_EQ(0, call(self->fd, c, self->arg));
+			EXPECT_EQ(0, call(self, c, self->arg));
 			for (i = size; i < size + 512; i++)
 				EXPECT_EQ(0xa5, self->arg->bytes[i]);
 		}
@@ -303,17 +284,17 @@ TEST_F(args, pointers)
 
 	for_each_command(c)
 		for (i = 0; i < ARRAY_SIZE(bad); i++) {
-			EXPECT_EQ(-EFAULT, call(self->fd, c, bad[i]));
+			EXPECT_EQ(-EFAULT, call(self, c, bad[i]));
 			if (!c->pointer)
 				continue;
-			set_right(self->arg, c, bad[i]);
-			EXPECT_EQ(-EFAULT, call(self->fd, c, self->arg))
+			set_right(self, self->arg, c, bad[i]);
+			EXPECT_EQ(-EFAULT, call(self, c, self->arg))
 				TH_LOG("%u, to %p", _IOC_NR(c->nr), bad[i]);
 		}
 	for (i = 0; i < ARRAY_SIZE(bad); i++) {
-		set_right(self->arg, GET_MANY, self->out);
+		set_right(self, self->arg, GET_MANY, self->out);
 		self->arg->many.ids = (uintptr_t)bad[i];
-		EXPECT_EQ(-EFAULT, call(self->fd, GET_MANY, self->arg));
+		EXPECT_EQ(-EFAULT, call(self, GET_MANY, self->arg));
 	}
 }
 
@@ -327,15 +308,15 @@ TEST_F(args, read_only_memory)
 		page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		ASSERT_NE(MAP_FAILED, page);
-		set_right(self->arg, c, self->out);
+		set_right(self, self->arg, c, self->out);
 		memcpy(page, self->arg, c->size);
 		ASSERT_EQ(0, mprotect(page, PAGE, PROT_READ));
 		EXPECT_EQ(c->nr == SHELF_IOC_REPORT || c->nr == SHELF_IOC_UNPIN ? 0 : -EFAULT,
-			  call(self->fd, c, page));
+			  call(self, c, page));
 		if (!c->pointer)
 			continue;
-		set_right(self->arg, c, page);
-		EXPECT_EQ(-EFAULT, call(self->fd, c, self->arg));
+		set_right(self, self->arg, c, page);
+		EXPECT_EQ(-EFAULT, call(self, c, self->arg));
 	}
 }
 
@@ -348,15 +329,15 @@ TEST_F(args, page_ends)
 
 	for_each_command(c)
 		for (before = 0; before <= c->size; before++) {
-			set_right(self->arg, c, self->out);
+			set_right(self, self->arg, c, self->out);
 			at = self->room + PAGE - before;
 			memcpy(at, self->arg, c->size);
-			EXPECT_EQ(0, call(self->fd, c, at));
-			set_right(self->arg, c, self->out);
+			EXPECT_EQ(0, call(self, c, at));
+			set_right(self, self->arg, c, self->out);
 			at = self->room + 2 * PAGE - before;
 			memcpy(at, self->arg, before);
 			EXPECT_EQ(before < c->size ? -EFAULT : 0,
-				  call(self->fd, c, at));
+				  call(self, c, at));
 		}
 }
 
@@ -370,18 +351,18 @@ TEST_F(args, buffer_ends)
 		for (before = 0; before <= c->bytes; before += 8) {
 			if (!c->pointer)
 				continue;
-			set_right(self->arg, c, self->room + PAGE - before);
-			EXPECT_EQ(0, call(self->fd, c, self->arg));
-			set_right(self->arg, c, self->room + 2 * PAGE - before);
+			set_right(self, self->arg, c, self->room + PAGE - before);
+			EXPECT_EQ(0, call(self, c, self->arg));
+			set_right(self, self->arg, c, self->room + 2 * PAGE - before);
 			EXPECT_EQ(before < c->bytes ? -EFAULT : 0,
-				  call(self->fd, c, self->arg));
+				  call(self, c, self->arg));
 		}
 	memcpy(self->room + 2 * PAGE - 24, ids, 24);
-	set_right(self->arg, GET_MANY, self->out);
+	set_right(self, self->arg, GET_MANY, self->out);
 	self->arg->many.ids = (uintptr_t)self->room + 2 * PAGE - 24;
-	EXPECT_EQ(-EFAULT, call(self->fd, GET_MANY, self->arg));
+	EXPECT_EQ(-EFAULT, call(self, GET_MANY, self->arg));
 	self->arg->many.count = 3;
-	EXPECT_EQ(0, call(self->fd, GET_MANY, self->arg));
+	EXPECT_EQ(0, call(self, GET_MANY, self->arg));
 	EXPECT_EQ(1, self->arg->many.found);
 }
 
@@ -399,24 +380,24 @@ TEST_F(args, counts)
 
 		count = n ? &a->members.count : &a->many.count;
 		for (i = 0; i < ARRAY_SIZE(huge); i++) {
-			set_right(a, c, self->out);
+			set_right(self, a, c, self->out);
 			*count = i ? huge[i] : limit[n] + 1;
-			EXPECT_EQ(-EINVAL, call(self->fd, c, a));
+			EXPECT_EQ(-EINVAL, call(self, c, a));
 		}
-		set_right(a, c, self->out);
+		set_right(self, a, c, self->out);
 		*count = limit[n];
-		EXPECT_EQ(0, call(self->fd, c, a));
+		EXPECT_EQ(0, call(self, c, a));
 		/* None, from and to nowhere. */
-		set_right(a, c, NULL);
+		set_right(self, a, c, NULL);
 		if (!n)
 			a->many.ids = 0;
 		*count = 0;
-		EXPECT_EQ(0, call(self->fd, c, a));
+		EXPECT_EQ(0, call(self, c, a));
 		EXPECT_EQ(2, n ? a->members.generation : a->many.generation);
 	}
-	set_right(a, GET, NULL);
+	set_right(self, a, GET, NULL);
 	a->get.attrs_size = 0;
-	EXPECT_EQ(0, call(self->fd, GET, a));
+	EXPECT_EQ(0, call(self, GET, a));
 }
 
 /* A scan wants room for a leaf. */
@@ -434,17 +415,17 @@ TEST_F(args, counts_of_a_scan)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
-		set_right(self->arg, SCAN, self->out);
+		set_right(self, self->arg, SCAN, self->out);
 		self->arg->scan.count = cases[i].count;
-		EXPECT_EQ(cases[i].ret, call(self->fd, SCAN, self->arg))
+		EXPECT_EQ(cases[i].ret, call(self, SCAN, self->arg))
 			TH_LOG("count %u", cases[i].count);
 		EXPECT_EQ(cases[i].ret ? cases[i].count : 1, self->arg->scan.count);
 	}
 	/* Any cursor is one, and there is an end. */
 	for (i = 0; i < 64; i++) {
-		set_right(self->arg, SCAN, self->out);
+		set_right(self, self->arg, SCAN, self->out);
 		self->arg->scan.cursor = ~0ULL >> i;
-		EXPECT_EQ(0, call(self->fd, SCAN, self->arg));
+		EXPECT_EQ(0, call(self, SCAN, self->arg));
 		EXPECT_TRUE(i || self->arg->scan.done);
 	}
 }
@@ -455,15 +436,15 @@ TEST_F(args, room_is_not_filled)
 	size_t i;
 
 	memset(self->out, 0xa5, OUT_BYTES);
-	set_right(self->arg, MEMBERS, self->out);
+	set_right(self, self->arg, MEMBERS, self->out);
 	self->arg->members.count = SHELF_PAGE_MEMBERS_MAX;
-	EXPECT_EQ(0, call(self->fd, MEMBERS, self->arg));
+	EXPECT_EQ(0, call(self, MEMBERS, self->arg));
 	EXPECT_EQ(4, self->arg->members.count);
 	for (i = 4 * 8; i < OUT_BYTES; i++)
 		EXPECT_EQ(0xa5, self->out[i]);
 	memset(self->out, 0xa5, OUT_BYTES);
-	set_right(self->arg, GET_MANY, self->out);
-	EXPECT_EQ(0, call(self->fd, GET_MANY, self->arg));
+	set_right(self, self->arg, GET_MANY, self->out);
+	EXPECT_EQ(0, call(self, GET_MANY, self->arg));
 	EXPECT_EQ(1, self->arg->many.found);
 	EXPECT_TRUE(all_zero(self->out + 64 + 8, 56));
 	for (i = 4 * 64; i < OUT_BYTES; i++)
@@ -475,25 +456,25 @@ TEST_F(args, flags)
 	const struct command *c;
 	unsigned int bit;
 
-	set_right(self->arg, PIN_ONE, self->out);
+	set_right(self, self->arg, PIN_ONE, self->out);
 	self->arg->pin.reserved = 1;
-	EXPECT_EQ(-EINVAL, call(self->fd, PIN_ONE, self->arg));
+	EXPECT_EQ(-EINVAL, call(self, PIN_ONE, self->arg));
 	for_each_command(c)
 		for (bit = 0; bit < 32; bit++) {
 			bool known = !bit && (c->nr == SHELF_IOC_MEMBERS ||
 					      c->nr == SHELF_IOC_SCAN);
 
-			set_right(self->arg, c, self->out);
+			set_right(self, self->arg, c, self->out);
 			self->arg->word[1] = 1U << bit;
 			EXPECT_EQ(known ? 0 : -EINVAL,
-				  call(self->fd, c, self->arg));
+				  call(self, c, self->arg));
 		}
-	set_right(self->arg, GET, self->out);
+	set_right(self, self->arg, GET, self->out);
 	self->arg->get.reserved = 1;
-	EXPECT_EQ(-EINVAL, call(self->fd, GET, self->arg));
-	set_right(self->arg, IS_MEMBER, self->out);
+	EXPECT_EQ(-EINVAL, call(self, GET, self->arg));
+	set_right(self, self->arg, IS_MEMBER, self->out);
 	self->arg->is_member.reserved = 1;
-	EXPECT_EQ(-EINVAL, call(self->fd, IS_MEMBER, self->arg));
+	EXPECT_EQ(-EINVAL, call(self, IS_MEMBER, self->arg));
 }
 
 static int call_pinned(int fd, const struct command *c, union argument *a, __u64 pin)
@@ -506,11 +487,11 @@ static int call_pinned(int fd, const struct command *c, union argument *a, __u64
 TEST_F(args, pins)
 {
 	int other = kit_open(&self->k);
-	__u64 first = pin_take(self->fd), second = pin_take(self->fd);
-	__u64 pin = pin_take(self->fd), gone = pin_take(self->fd);
+	__u64 first = take(self->fd), second = take(self->fd);
+	__u64 pin = take(self->fd), gone = take(self->fd);
 	const __u64 bad[] = {
 		1, 511, first, second, pin & 511, pin ^ 1, pin + 512, pin - 512, pin | 1ULL << 63,
-		pin | 1ULL << 32, gone, pin_take(other), 0x7fffffffffffffff, ~0ULL,
+		pin | 1ULL << 32, gone, take(other), 0x7fffffffffffffff, ~0ULL,
 	};
 	const struct command *c;
 	unsigned int i;
@@ -521,12 +502,12 @@ TEST_F(args, pins)
 	ASSERT_EQ(0, pin_drop(self->fd, gone));
 	for_each_command(c)
 		for (i = 0; c->pin && i < ARRAY_SIZE(bad); i++) {
-			set_right(self->arg, c, self->out);
+			set_right(self, self->arg, c, self->out);
 			EXPECT_EQ(-ESTALE, call_pinned(self->fd, c, self->arg, bad[i]))
 				TH_LOG("%u, pin %llx", _IOC_NR(c->nr), bad[i]);
-			set_right(self->arg, c, self->out);
+			set_right(self, self->arg, c, self->out);
 			EXPECT_EQ(0, call_pinned(self->fd, c, self->arg, pin));
-			set_right(self->arg, c, self->out);
+			set_right(self, self->arg, c, self->out);
 			EXPECT_EQ(-ESTALE, call_pinned(other, c, self->arg, pin));
 		}
 	for (i = 0; i < ARRAY_SIZE(bad); i++)
@@ -545,7 +526,7 @@ TEST_F(args, pins_of_short_structs)
 	for_each_command(c) {
 		if (!c->pin || c->pin == c->min - sizeof(__u64))
 			continue;
-		set_right(self->arg, c, self->out);
+		set_right(self, self->arg, c, self->out);
 		self->arg->word[0] = c->pin;
 		EXPECT_EQ(0, call_pinned(self->fd, c, self->arg, 12345));
 		self->arg->word[0] = c->pin + 4;
@@ -561,16 +542,16 @@ TEST_F(args, what_is_pinned)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(none); i++) {
-		set_right(a, PIN_ONE, NULL);
+		set_right(self, a, PIN_ONE, NULL);
 		a->pin.generation = none[i];
-		EXPECT_EQ(-EINVAL, call(self->fd, PIN_ONE, a));
+		EXPECT_EQ(-EINVAL, call(self, PIN_ONE, a));
 	}
 	for (i = 0; i < 64; i++) {
 		__u64 lease = ~0ULL >> i, longest = 3600000000000ULL;
 
-		set_right(a, PIN_ONE, NULL);
+		set_right(self, a, PIN_ONE, NULL);
 		a->pin.lease_ns = lease;
-		EXPECT_EQ(0, call(self->fd, PIN_ONE, a));
+		EXPECT_EQ(0, call(self, PIN_ONE, a));
 		EXPECT_EQ(lease < longest ? lease : longest, a->pin.lease_ns);
 		EXPECT_EQ(2, a->pin.generation);
 		EXPECT_NE(0, a->pin.root_page);
@@ -588,7 +569,7 @@ TEST_F(args, unknown_commands)
 	bool known[256] = { false };
 	unsigned int i;
 
-	set_right(self->arg, &none, self->out);
+	set_right(self, self->arg, &none, self->out);
 	for (i = 0; i < ARRAY_SIZE(other); i++)
 		EXPECT_EQ(-ENOTTY, ERRNO(ioctl(self->fd, other[i], self->arg)));
 	for_each_command(c)
@@ -615,9 +596,9 @@ TEST_F(args, from_32_bits)
 	ASSERT_NE(MAP_FAILED, low);
 	out = low + 1;
 	for_each_command(c) {
-		set_right(self->arg, c, out);
-		ASSERT_EQ(0, call(self->fd, c, self->arg));
-		set_right(low, c, out);
+		set_right(self, self->arg, c, out);
+		ASSERT_EQ(0, call(self, c, self->arg));
+		set_right(self, low, c, out);
 		asm volatile("int $0x80" : "=a" (ret)
 			     : "a" (54), "b" (self->fd), "c" (c->nr), "d" (low)
 			     : "memory", "r8", "r9", "r10", "r11");
