@@ -262,7 +262,7 @@ TEST_F(trace, trim)
 	ASSERT_TRUE(settled(&self->k));
 	before = value(&self->k, "generation");
 	EXPECT_FALSE(trace_last("shelf_trim", self->k.name, line));
-	ASSERT_EQ(0, shelf_trim(self->k.name, &t, NULL));
+	ASSERT_EQ(0, shelf_trim(self->k.name, -1, &t, NULL));
 	/* The last step found nothing; one before made the newest generation. */
 	ASSERT_TRUE(trace_last("shelf_trim", self->k.name, line));
 	EXPECT_EQ(0, trace_field(line, "generation"));
