@@ -116,6 +116,8 @@ struct shelf_chunk {
  * @trim: one step of a trim; @trims_done is as far as it has come
  * @trimmed_free: least free pages since the last one was over
  * @trimmed_ns, @trim_failed: when that was, and that it could not do all
+ * @trim_asked: when its last step began
+ * @trim_over: all that is left of it is to give chunks back
  * @wait: pollers and waiters for a generation
  */
 struct shelf {
@@ -147,10 +149,12 @@ struct shelf {
 	struct delayed_work trim;
 	bool gone;			/* its works are to ask for no more */
 	atomic64_t trims_asked;
-	u64 trims_done;			/* of these; the worker's, as the next three */
+	u64 trims_done;			/* of these; the worker's, as the next five */
+	u64 trim_asked;
 	u64 trimmed_free;
 	u64 trimmed_ns;
 	bool trim_failed;
+	bool trim_over;
 	struct work_struct release;
 	wait_queue_head_t wait;
 	struct shelf_stats __percpu *stats;
@@ -328,7 +332,8 @@ struct upkeep upkeep_begin(const struct shelf *s);
 void upkeep_end(struct shelf *s, const struct upkeep *before);
 int upkeep_init(void);
 void upkeep_exit(void);
-void shelf_reclaim(struct shelf *s);
+/* True: it has more to give back, and will. */
+bool shelf_reclaim(struct shelf *s);
 void shelf_reclaim_work(struct work_struct *work);
 void shelf_soon_work(struct work_struct *work);
 /* Returns a ticket: done once s->trims_done is not below it. Any context. */

@@ -61,7 +61,7 @@ static bool trim_due(struct shelf *s)
 	return s->trim_failed ? !trim_rests(s) : st->arena.free_pages > 2 * s->trimmed_free;
 }
 
-void shelf_reclaim(struct shelf *s)
+bool shelf_reclaim(struct shelf *s)
 {
 	struct upkeep before;
 	u64 delay;
@@ -74,12 +74,13 @@ void shelf_reclaim(struct shelf *s)
 	due = trim_due(s);
 	mutex_unlock(&s->commit_lock);
 	if (READ_ONCE(s->gone))
-		return;
+		return false;
 	if (delay)
 		mod_delayed_work(s->wq, &s->reclaim,
 				 nsecs_to_jiffies(delay) + 1);
 	if (due)
 		shelf_trim_soon(s);
+	return delay == RECLAIM_MORE;
 }
 
 /* Frees what leaves quarantine when no commit comes along to do it. */
@@ -131,59 +132,57 @@ static int trim_locked(struct shelf *s, struct report *report)
 	return ret;
 }
 
-static enum trim_next trim_step(struct shelf *s, int *error)
+static enum trim_next trim_step(struct shelf *s)
 {
 	struct mem_cgroup *old = set_active_memcg(s->memcg);
 	struct report report = {};
 	enum trim_next next;
+	int ret;
 
 	if (!s->store.trim.page)
 		shelf_reclaim(s);	/* what is free by now need not move */
 	mutex_lock(&s->commit_lock);
-	*error = trim_locked(s, &report);
-	next = trim_next(&s->store, *error);
+	ret = trim_locked(s, &report);
+	next = trim_next(&s->store, ret);
 	mutex_unlock(&s->commit_lock);
 	set_active_memcg(old);
 	if (report.generation)
 		shelf_announce(s, &report);
 	trace_shelf_trim(s->name, report.generation, report.pages,
-			 READ_ONCE(s->store.arena.chunks), *error);
+			 READ_ONCE(s->store.arena.chunks), ret);
+	s->trim_failed = ret;
 	shelf_reclaim(s);
 	return next;
 }
 
-static void trim_end(struct shelf *s, u64 asked, int error)
+/* Chunks go back a few at a time. Who has asked since the last step gets another. */
+static void trim_end(struct shelf *s)
 {
-	s->trim_failed = error;
-	s->trimmed_free = s->store.arena.free_pages;
-	WRITE_ONCE(s->trimmed_ns, store_clock());
-	WRITE_ONCE(s->trims_done, asked);
+	s->trim_over = shelf_reclaim(s);
+	if (!s->trim_over) {
+		s->trimmed_free = s->store.arena.free_pages;
+		WRITE_ONCE(s->trimmed_ns, store_clock());
+		WRITE_ONCE(s->trims_done, s->trim_asked);
+	}
+	if (s->trim_over || s->trim_asked != atomic64_read(&s->trims_asked))
+		queue_delayed_work(s->wq, &s->trim, s->trim_over);
 }
 
-/*
- * One step, so that commits get their turn in between. Who asks for a trim while
- * one is at work gets another.
- */
+/* One step, so that commits get their turn in between. */
 void shelf_trim_work(struct work_struct *work)
 {
 	struct shelf *s = container_of(to_delayed_work(work), struct shelf, trim);
 	u64 delay = nsecs_to_jiffies(READ_ONCE(s->store.quarantine_ns)) + 2;
-	u64 asked = atomic64_read(&s->trims_asked);
-	int error;
+	enum trim_next next = TRIM_OVER;
 
-	switch (trim_step(s, &error)) {
-	case TRIM_STEP:
-		queue_delayed_work(s->wq, &s->trim, 0);
-		break;
-	case TRIM_WAIT:
-		queue_delayed_work(s->wq, &s->trim, delay);
-		break;
-	case TRIM_OVER:
-		trim_end(s, asked, error);
-		if (asked != atomic64_read(&s->trims_asked))
-			queue_delayed_work(s->wq, &s->trim, 0);
-		break;
+	if (!s->trim_over) {
+		s->trim_asked = atomic64_read(&s->trims_asked);
+		next = trim_step(s);
 	}
+	if (next == TRIM_OVER)
+		trim_end(s);
+	else
+		queue_delayed_work(s->wq, &s->trim, next == TRIM_WAIT ? delay : 0);
 }
 
 /* Quarantine may be shorter now than when it began to wait for its end. */

@@ -268,7 +268,8 @@ TEST_F(trace, trim)
 	EXPECT_EQ(0, trace_field(line, "generation"));
 	EXPECT_EQ(0, trace_field(line, "pages"));
 	EXPECT_EQ(0, trace_field(line, "error"));
-	EXPECT_EQ(t.after, trace_field(line, "chunks") * CHUNK);
+	/* A chunk may still go back behind it. */
+	EXPECT_LE(t.after, trace_field(line, "chunks") * CHUNK);
 	EXPECT_LT(before, value(&self->k, "generation"));
 	EXPECT_EQ(value(&self->k, "generation"),
 		  trace_most(&self->k, "shelf_trim", "generation"));
