@@ -117,7 +117,9 @@ check 'show tells' grep -q '"batch_bytes":33554432,"quarantine_ms":0,"lease_ms":
 check 'list tells' grep -q '"quarantine_ms":0,"lease_ms":2500,"lease_max_ms":60000,"pin_bytes":8388608' <(shelfctl list -j)
 check 'stats tell' grep -q '^pin_bytes 8388608$' <(shelfctl stats tool)
 check 'set a shelf that is not' status 1 shelfctl set nothing --lease-ms 5
-check 'set what the kernel refuses' status 1 shelfctl set tool --batch-bytes 1
+check 'set what the kernel refuses' status 1 shelfctl set tool --pin-bytes 65G
+check 'named' says PIN_BYTES
+check 'or this' status 1 shelfctl set tool --batch-bytes 1
 check 'create with limits' status 0 shelfctl create copy --max-bytes 64M --lease-ms 7 --lease-max-ms 9 --pin-bytes 1M
 check 'and they are there' grep -q '"lease_ms":7,"lease_max_ms":9,"pin_bytes":1048576' <(shelfctl show copy -j)
 check 'and can change' status 0 shelfctl set copy --lease-ms 60000 --lease-max-ms 60000
