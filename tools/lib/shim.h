@@ -100,7 +100,8 @@ extern unsigned long shim_grace_waits;
 
 static inline u64 start_poll_synchronize_rcu(void)
 {
-	shim_grace_held |= shim_grace_slow;
+	if (shim_grace_slow)
+		shim_grace_held = true;
 	return shim_grace_held;
 }
 
