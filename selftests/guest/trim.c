@@ -7,9 +7,9 @@
  * Seen to fail without unmap_mapping_range() in arena_chunk_free() (comes_and_goes,
  * under_readers: foreign bytes), or in arena_chunk_alloc() (the same: zeros hide what
  * is there); with arena_shrink() or table_merge() that do nothing; with single pages
- * that go back while a file is open; without trim_due() (by_itself), or shrink_shelf()
- * (when_the_host_asks); and with EXPECT compared to the newest generation, or not at
- * all.
+ * that go back while a file is open, or not when the last is closed; without
+ * trim_due() (by_itself), or shrink_shelf() (when_the_host_asks); and with EXPECT
+ * compared to the newest generation, or not at all.
  */
 #include <errno.h>
 #include <fcntl.h>

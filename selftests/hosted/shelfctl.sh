@@ -9,8 +9,9 @@
 # P3:     an export that is overtaken by commits begins anew, and is whole.
 #
 # Seen to fail with the restart of a stream not written; with a file not cut off;
-# with apply passing over a restart; with attributes printed as an object that comes
-# back as other bytes.
+# with apply passing over a restart, or taking one without a begin; with attributes
+# printed as an object that comes back as other bytes; with an export's last bytes
+# not looked at.
 #
 # TAP on standard output. $SHELFCTL is the program, or ../../build/tools/shelfctl.
 

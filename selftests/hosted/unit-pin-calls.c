@@ -8,7 +8,8 @@
  * the answer was looked at; with each kind of question without its pin; with members
  * asked for from the start again; with members that go backwards believed; with the
  * child's pin on its parent's file, and with its own left open by a refused pin or
- * by unpin; with the token not looked at behind a walk.
+ * by unpin; with the token not looked at behind a walk; with the attributes of a
+ * pinned get, which has no reference, not looked up.
  */
 #define _GNU_SOURCE
 #include <errno.h>
