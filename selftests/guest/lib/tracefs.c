@@ -9,12 +9,21 @@
 
 #define TRACING	"/sys/kernel/tracing"
 
+/*
+ * With the names of commands recorded, each switch also puts breakpoints into the
+ * scheduler for a moment. Older QEMUs run on with one that is no longer there, and the
+ * guest hangs; on lines that only we run it can't happen.
+ */
 int trace_enable(const char *event, bool on)
 {
 	char path[128];
+	int ret;
 
 	if (access(TRACE_EVENTS, F_OK))
 		mount("tracefs", TRACING, "tracefs", 0, NULL);
+	ret = write_file(TRACING "/options/record-cmd", "0");
+	if (ret)
+		return ret;
 	snprintf(path, sizeof(path), TRACE_EVENTS "%s/enable", event);
 	return write_file(path, on ? "1" : "0");
 }
