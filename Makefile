@@ -106,6 +106,13 @@ $(O)/guest/%: selftests/guest/%.c $(wildcard selftests/guest/lib/*) $(O)/kernel/
 
 guest-tests: $(GUEST) $(O)/torture/torture
 
+# What only a kernel that checks itself can tell.
+$(O)/debug/sweep: $(wildcard selftests/debug/*.[ch]) $(GUEST_LIB) $(wildcard selftests/guest/lib/*.h) tools FORCE
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
+		-Wno-missing-field-initializers -o $@ $(addprefix selftests/debug/,sweep.c steps.c fault.c) $(GUEST_LIB) \
+		$(O)/tools/libshelf.a $(LIBS)
+
 check:
 	@selftests/run all
 

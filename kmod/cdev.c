@@ -10,6 +10,7 @@
 
 #include "compat.h"
 #include "shelf.h"
+#include "trace.h"
 
 struct class *shelf_class;
 dev_t shelf_devt;
@@ -42,6 +43,7 @@ static int shelf_open(struct inode *inode, struct file *file)
 	/* One address space for all opens, so that a zap finds every mapping. */
 	file->f_mapping = f->shelf->mapping;
 	atomic_inc(&f->shelf->opens);
+	trace_shelf_object(f->shelf->name, "file", 1);
 	shelf_count(f->shelf, STAT_OPENS, 1);
 	return stream_open(inode, file);
 }
@@ -51,6 +53,7 @@ static int shelf_close(struct inode *inode, struct file *file)
 	struct shelf_file *f = file->private_data;
 
 	file_pins_exit(f);
+	trace_shelf_object(f->shelf->name, "file", -1);
 	/* What may only go back while nobody has the shelf open goes back now. */
 	if (atomic_dec_and_test(&f->shelf->opens))
 		shelf_reclaim_soon(f->shelf);

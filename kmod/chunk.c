@@ -19,6 +19,7 @@
 #include <linux/vmalloc.h>
 
 #include "shelf.h"
+#include "trace.h"
 
 static_assert(PAGE_SHIFT == SHELF_PAGE_SHIFT);
 
@@ -111,8 +112,9 @@ static struct shelf_chunk *chunk_alloc(struct mem_cgroup *memcg)
 	return c;
 }
 
-static void chunk_free(struct shelf_chunk *c)
+static void chunk_free(struct shelf *s, struct shelf_chunk *c)
 {
+	trace_shelf_object(s->name, "chunk", -1);
 	if (c->head) {
 		block_free(c->head);
 	} else {
@@ -150,6 +152,7 @@ void *arena_chunk_alloc(struct store *st, u32 index)
 	s->chunk[index] = c;
 	touched = test_and_clear_bit(index, s->hole_touched);
 	mutex_unlock(&s->map_lock);
+	trace_shelf_object(s->name, "chunk", 1);
 	if (touched)
 		chunk_zap(s, index);
 	return c->address;
@@ -180,7 +183,7 @@ bool arena_chunk_free(struct store *st, u32 index)
 	if (stays)
 		return false;
 	chunk_zap(s, index);
-	chunk_free(c);
+	chunk_free(s, c);
 	return true;
 }
 
@@ -207,7 +210,7 @@ void chunks_exit(struct shelf *s)
 
 	for (i = 0; s->chunk && i < s->max_chunks; i++) {
 		if (s->chunk[i])
-			chunk_free(s->chunk[i]);
+			chunk_free(s, s->chunk[i]);
 		cond_resched();
 	}
 	kvfree(s->hole_touched);

@@ -32,6 +32,12 @@ void file_pins_init(struct shelf_file *f, const struct cred *cred)
 	f->user = from_kuid(&init_user_ns, cred->euid);
 }
 
+static void file_pin_free(struct shelf_file *f, struct file_pin *p)
+{
+	trace_shelf_object(f->shelf->name, "pin", -1);
+	kfree_rcu(p, rcu);
+}
+
 static struct file_pin *file_pin_make(struct shelf_file *f)
 {
 	struct file_pin *p = kzalloc(sizeof(*p), GFP_KERNEL_ACCOUNT);
@@ -42,6 +48,7 @@ static struct file_pin *file_pin_make(struct shelf_file *f)
 	p->pin.user = f->user;
 	p->pid = task_tgid_nr(current);
 	get_task_comm(p->comm, current);
+	trace_shelf_object(f->shelf->name, "pin", 1);
 	return p;
 }
 
@@ -81,7 +88,7 @@ int ioctl_pin(struct shelf_file *f, union ioctl_arg *a)
 	ret = file_pin_add(f, p, arg);
 	mutex_unlock(&f->pins_lock);
 	if (ret) {
-		kfree(p);
+		file_pin_free(f, p);
 		return ret;
 	}
 	trace_shelf_pin(f->shelf->name, arg->generation, arg->pin);
@@ -100,7 +107,7 @@ static int file_pin_drop(struct shelf_file *f, struct file_pin *p)
 	f->pin_count--;
 	trace_shelf_unpin(f->shelf->name, p->pin.generation, p->pin.token,
 			  store_clock() - p->pin.taken_ns, ret == -ESTALE);
-	kfree_rcu(p, rcu);
+	file_pin_free(f, p);
 	return ret;
 }
 

@@ -18,6 +18,7 @@
 
 #include "compat.h"
 #include "shelf.h"
+#include "trace.h"
 
 /* Room for one operation of the largest kind. */
 #define BATCH_BYTES_MIN		SZ_64K
@@ -359,6 +360,7 @@ static int pins_start(struct netlink_callback *cb)
 	if (IS_ERR(s))
 		return PTR_ERR(s);
 	cb->args[1] = (long)s;
+	trace_shelf_object(s->name, "dump", 1);
 	return 0;
 }
 
@@ -381,7 +383,10 @@ static int pins_dump(struct sk_buff *skb, struct netlink_callback *cb)
 
 static int pins_done(struct netlink_callback *cb)
 {
-	shelf_put((struct shelf *)cb->args[1]);
+	struct shelf *s = (struct shelf *)cb->args[1];
+
+	trace_shelf_object(s->name, "dump", -1);
+	shelf_put(s);
 	return 0;
 }
 

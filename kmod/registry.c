@@ -19,6 +19,7 @@
 #include <linux/slab.h>
 
 #include "shelf.h"
+#include "trace.h"
 
 #define SHELF_FS_MAGIC	0x53484c46	/* "SHLF" */
 
@@ -125,6 +126,7 @@ static void shelf_device_release(struct device *dev)
 		idr_remove(&shelf_idr, s->minor);
 	mutex_unlock(&registry_lock);
 	free_percpu(s->stats);
+	trace_shelf_object(s->name, "shelf", -1);
 	kfree(s);
 	/*
 	 * The very last: shelf_release_work() gets here by its put_device(),
@@ -286,6 +288,7 @@ static struct shelf *shelf_make(const struct shelf_config *config)
 		return ERR_PTR(-ENOMEM);
 	}
 	shelf_setup(s, config);
+	trace_shelf_object(s->name, "shelf", 1);
 	ret = shelf_fill(s, config);
 	if (ret) {
 		shelf_unmake(s);

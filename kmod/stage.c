@@ -19,6 +19,7 @@
 
 #include "compat.h"
 #include "shelf.h"
+#include "trace.h"
 
 #define STAGED_PER_SOCKET	64U
 
@@ -60,6 +61,7 @@ static void staged_release(struct kref *ref)
 	struct staged *st = container_of(ref, struct staged, ref);
 
 	mutex_destroy(&st->lock);
+	trace_shelf_object(st->commit.shelf->name, "batch", -1);
 	shelf_put(st->commit.shelf);
 	kfree(st);
 }
@@ -109,6 +111,7 @@ static struct staged *staged_alloc(struct shelf *s, u32 portid)
 	st->commit.shelf = s;
 	st->commit.portid = portid;
 	st->commit.done = staged_done;
+	trace_shelf_object(s->name, "batch", 1);
 	return st;
 }
 

@@ -163,6 +163,27 @@ TRACE_EVENT(shelf_unpin,
 		  __entry->age_ns, __entry->revoked)
 );
 
+/*
+ * Something that lives on for a while was made (change 1) or is gone (-1). Of each kind
+ * the sum is what there is; when the module can be unloaded, it is 0.
+ */
+TRACE_EVENT(shelf_object,
+	TP_PROTO(const char *name, const char *kind, int change),
+	TP_ARGS(name, kind, change),
+	TP_STRUCT__entry(
+		__string(name, name)
+		__string(kind, kind)
+		__field(int, change)
+	),
+	TP_fast_assign(
+		shelf_assign_str(name, name);
+		shelf_assign_str(kind, kind);
+		__entry->change = change;
+	),
+	TP_printk("name=%s kind=%s change=%d",
+		  __get_str(name), __get_str(kind), __entry->change)
+);
+
 /* The writer revoked a pin of process pid, which kept so many bytes. */
 TRACE_EVENT(shelf_revoke,
 	TP_PROTO(const char *name, u64 generation, u64 pin, int pid, u64 bytes,

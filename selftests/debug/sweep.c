@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * P5, P8: every allocation that the module asks for fails once, and every copy from
+ * and to user memory: for each step of steps.c the first, then the second, until
+ * nothing of it fails any more. After each the last generation answers as before, by
+ * ioctl and mapped; what was refused left nothing behind; and the same call succeeds.
+ * Leaks are found afterwards, by kmemleak (selftests/vm/init).
+ *
+ * sweep MODULE.ko [STEP]: on a kernel with fail-nth, the module not loaded. TAP.
+ *
+ * Seen to fail with: see testing.md, Every allocation.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../guest/lib/dev.h"
+#include "../guest/lib/world.h"
+#include "sweep.h"
+
+#define NTH_MAX		20000U
+#define NTH_ALIKE	64U
+
+static const struct shelf_settings world_settings = {
+	.max_bytes = 64 << 20, .quarantine_ms = -1,
+};
+
+/* Everything that a reader can see, by each way. */
+static const char *world_differs(struct site *s)
+{
+	__u64 now = dev_generation(s->k.fd);
+	struct shelf_pin pin;
+	unsigned int wrong;
+
+	if (now != s->generation)
+		return "another generation than before";
+	if (world_wrong_by_ioctl(s->k.fd, 0, now))
+		return "another answer by ioctl than before";
+	if (shelf_pin(s->reader, 0, 0, &pin))
+		return "no pin can be had";
+	wrong = world_wrong(&pin);
+	shelf_unpin(&pin);
+	return wrong ? "the mapped data is not as before" : NULL;
+}
+
+/* An acknowledgment may be what got lost, and then the call was carried out. */
+static bool answer_lost(int ret)
+{
+	return ret == -ENOBUFS || ret == -ETIMEDOUT;
+}
+
+static bool may_fail_so(int ret)
+{
+	return ret == -ENOMEM || ret == -EFAULT || ret == -EAGAIN || answer_lost(ret);
+}
+
+/* What was queued for the worker may still be on its way. */
+static __u64 generation_soon(const struct site *s)
+{
+	unsigned int tries;
+	__u64 now = dev_generation(s->k.fd);
+
+	for (tries = 0; now == s->generation && tries < 20; tries++) {
+		sleep_ms(50);
+		now = dev_generation(s->k.fd);
+	}
+	return now;
+}
+
+static const char *judge(struct site *s, const struct step *t, int ret, bool hit)
+{
+	if (ret && !hit)
+		return "refused, and nothing had failed";
+	if (ret && !may_fail_so(ret))
+		return "not an error that says what failed";
+	if (ret && !answer_lost(ret) && t->gone && !t->gone(s))
+		return "it was refused, but is there";
+	if (t->alone)
+		return NULL;
+	if (t->commits && !ret)
+		s->generation++;
+	else if (t->commits && answer_lost(ret) && generation_soon(s) == s->generation + 1)
+		s->generation++;
+	return world_differs(s);
+}
+
+static const char *again(struct site *s, const struct step *t, int *ret)
+{
+	*ret = t->call(s);
+	if (*ret)
+		return "the same call fails again, though nothing else does";
+	s->generation += t->commits;
+	return NULL;
+}
+
+struct tally {
+	unsigned int failed;
+	unsigned int refused;
+};
+
+/* One round: NULL, or what went wrong. Sets @hit. */
+static const char *strike(struct site *s, const struct step *t, unsigned int nth,
+			  struct tally *tally, int *ret, int *hit)
+{
+	const char *wrong;
+
+	*ret = t->prepare ? t->prepare(s) : 0;
+	if (*ret)
+		return "it could not be prepared";
+	*ret = fault_arm(t->who, nth);
+	if (*ret)
+		return "no fault could be asked for";
+	*ret = t->call(s);
+	*hit = fault_disarm();
+	if (*hit < 0)
+		return "what was asked for can't be taken back";
+	tally->failed += *hit;
+	tally->refused += !!*ret;
+	wrong = judge(s, t, *ret, *hit);
+	if (!wrong && *ret && !answer_lost(*ret))
+		wrong = again(s, t, ret);
+	if (!wrong && t->undo && t->undo(s))
+		wrong = "it could not be undone";
+	return wrong;
+}
+
+static unsigned int step_from(const struct step *t, unsigned int nth)
+{
+	return t->stride && nth >= NTH_ALIKE ? t->stride : 1;
+}
+
+static bool sweep(struct site *s, const struct step *t, unsigned int number)
+{
+	struct tally tally = { 0 };
+	const char *wrong = NULL;
+	unsigned int nth, last = 0;
+	int ret = 0, hit = 1;
+
+	for (nth = 1; hit && !wrong && nth < NTH_MAX; nth += step_from(t, nth)) {
+		last = nth;
+		wrong = strike(s, t, nth, &tally, &ret, &hit);
+	}
+	if (!wrong && hit)
+		wrong = "there is no end of it";
+	if (!wrong && tally.failed < t->least)
+		wrong = "too few failures";
+	if (wrong)
+		printf("# %s: number %u: %s (%s)\n", t->name, last, wrong,
+		       ret < 0 ? strerror(-ret) : "no error");
+	printf("%s %u - %s: %u failures, %u calls refused\n", wrong ? "not ok" : "ok",
+	       number, t->name, tally.failed, tally.refused);
+	fflush(stdout);
+	return !wrong;
+}
+
+static int world_up(struct site *s)
+{
+	int ret = world_make(&s->k, "sweep", &world_settings);
+
+	if (ret)
+		return ret;
+	s->generation = WORLD_FIRST;
+	return shelf_open(s->k.name, 0, &s->reader);
+}
+
+static void world_down(struct site *s)
+{
+	if (s->reader)
+		shelf_close(s->reader);
+	s->reader = NULL;
+	if (s->k.name[0])
+		kit_drop(&s->k);
+}
+
+/* The module is there, and a world unless the step wants to be alone. */
+static int stage(struct site *s, const struct step *t)
+{
+	if (t->alone) {
+		world_down(s);
+		return 0;
+	}
+	if (access("/sys/module/shelf", F_OK) && module_load(s))
+		return -errno;
+	return s->k.name[0] ? 0 : world_up(s);
+}
+
+int main(int argc, char **argv)
+{
+	struct site s = { .other = "other", .fd = -1, .ko = argc > 1 ? argv[1] : "" };
+	unsigned int i, bad = 0, n = 0;
+	int ret;
+
+	if (access(s.ko, R_OK) || fault_setup()) {
+		puts("Bail out! sweep MODULE.ko [STEP], on a kernel with fault injection");
+		return 2;
+	}
+	s.k.fd = -1;
+	s.buffer = malloc(WORLD_BUFFER);
+	for (i = 0; i < step_count; i++) {
+		if (argc > 2 && !strstr(steps[i].name, argv[2]))
+			continue;
+		if (stage(&s, &steps[i])) {
+			puts("Bail out! no shelf to work on");
+			return 2;
+		}
+		bad += !sweep(&s, &steps[i], ++n);
+	}
+	world_down(&s);
+	ret = module_unload();
+	printf("%s %u - nothing keeps the module\n", ret ? "not ok" : "ok", ++n);
+	bad += !!ret;
+	printf("1..%u\n", n);
+	free(s.buffer);
+	return bad || !n;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+#ifndef DEBUG_SWEEP_H
+#define DEBUG_SWEEP_H
+
+#include "../guest/lib/common.h"
+#include "../guest/lib/wire.h"
+#include "fault.h"
+
+/**
+ * struct site - what the steps work on
+ * @k: the shelf that must not change but by whole commits
+ * @reader: of it, mapped
+ * @other: name of a shelf that comes and goes
+ * @fd, @at, @bytes: what a call made, for undo
+ */
+struct site {
+	const char *ko;
+	struct kit k;
+	struct shelf *reader;
+	__u64 generation;
+	const char *other;
+	struct wire nl;
+	int fd;
+	void *at;
+	size_t bytes;
+	__u64 pin;
+	__u64 cookie;
+	void *buffer;
+};
+
+/**
+ * struct step - one call, each of whose allocations fails once
+ * @prepare: before each, nothing failing; may be NULL, as @undo
+ * @call: 0 or a negative errno, of which EPROTO says that an answer was wrong
+ * @undo: of one that succeeded, or whose answer was lost
+ * @gone: of one that failed: whether nothing of it is left; may be NULL
+ * @least: so many of its allocations fail, or something is amiss
+ * @stride: from the 64th on only each so many-th, where hundreds are alike
+ * @commits: the generation goes up by one
+ * @alone: no shelf is there
+ */
+struct step {
+	const char *name;
+	int (*prepare)(struct site *s);
+	int (*call)(struct site *s);
+	int (*undo)(struct site *s);
+	bool (*gone)(struct site *s);
+	enum fault_who who;
+	unsigned int least;
+	unsigned int stride;
+	bool commits;
+	bool alone;
+};
+
+extern const struct step steps[];
+extern const unsigned int step_count;
+
+/* steps.c, for the engine as well */
+int module_load(const struct site *s);
+int module_unload(void);
+
+#endif /* DEBUG_SWEEP_H */
