@@ -11,11 +11,11 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "../guest/lib/dev.h"
+#include "../guest/lib/module.h"
 #include "../guest/lib/pins.h"
 #include "../guest/lib/world.h"
 #include "sweep.h"
@@ -30,38 +30,16 @@
  * The module
  * ==========
  */
-int module_unload(void)
-{
-	unsigned int tries;
-	int ret = -EAGAIN;
-
-	for (tries = 0; ret == -EAGAIN && tries < 200; tries++) {
-		ret = ERRNO(syscall(SYS_delete_module, "shelf", O_NONBLOCK));
-		if (ret == -EAGAIN)
-			sleep_ms(20);
-	}
-	return ret == -ENOENT ? 0 : ret;
-}
-
-int module_load(const struct site *s)
-{
-	int ret, fd = open(s->ko, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	ret = ERRNO(syscall(SYS_finit_module, fd, "", 0));
-	close(fd);
-	return ret;
-}
-
 static int unload(struct site *s)
 {
-	return module_unload();
+	int ret = module_unload_soon();
+
+	return ret == -ENOENT ? 0 : ret;
 }
 
 static int load(struct site *s)
 {
-	return module_load(s);
+	return module_load(s->ko);
 }
 
 static bool is_unloaded(struct site *s)

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "../guest/lib/dev.h"
+#include "../guest/lib/module.h"
 #include "../guest/lib/world.h"
 #include "sweep.h"
 
@@ -182,8 +183,8 @@ static int stage(struct site *s, const struct step *t)
 		world_down(s);
 		return 0;
 	}
-	if (access("/sys/module/shelf", F_OK) && module_load(s))
-		return -errno;
+	if (access("/sys/module/shelf", F_OK) && module_load(s->ko))
+		return -1;
 	return s->k.name[0] ? 0 : world_up(s);
 }
 
@@ -209,7 +210,7 @@ int main(int argc, char **argv)
 		bad += !sweep(&s, &steps[i], ++n);
 	}
 	world_down(&s);
-	ret = module_unload();
+	ret = module_unload_soon();
 	printf("%s %u - nothing keeps the module\n", ret ? "not ok" : "ok", ++n);
 	bad += !!ret;
 	printf("1..%u\n", n);

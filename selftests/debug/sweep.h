@@ -55,8 +55,4 @@ struct step {
 extern const struct step steps[];
 extern const unsigned int step_count;
 
-/* steps.c, for the engine as well */
-int module_load(const struct site *s);
-int module_unload(void);
-
 #endif /* DEBUG_SWEEP_H */

@@ -12,41 +12,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/common.h"
+#include "lib/module.h"
 #include "kselftest_harness.h"
-
-static int unload(void)
-{
-	return ERRNO(syscall(SYS_delete_module, "shelf", O_NONBLOCK));
-}
-
-/* What was let go of in this moment may take another to be freed. */
-static int unload_soon(void)
-{
-	unsigned int tries;
-	int ret = unload();
-
-	for (tries = 0; ret == -EAGAIN && tries < 100; tries++) {
-		sleep_ms(50);
-		ret = unload();
-	}
-	return ret;
-}
-
-static int load(const char *path)
-{
-	int ret, fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	ret = ERRNO(syscall(SYS_finit_module, fd, "", 0));
-	close(fd);
-	return ret;
-}
 
 static int add_name(const struct shelf_listing *l, void *arg)
 {
@@ -89,7 +60,7 @@ static bool in_use(void)
 	unsigned int i;
 
 	for (i = 0; i < 3; i++) {
-		if (unload() != -EAGAIN)
+		if (module_unload() != -EAGAIN)
 			return false;
 		sleep_ms(100);
 	}
@@ -110,10 +81,10 @@ static void close_all(struct kit *k)
 	do {								\
 		if (!self->ko)						\
 			SKIP(return, "SHELF_KO is not set");		\
-		ASSERT_EQ(0, unload_soon());				\
+		ASSERT_EQ(0, module_unload_soon());				\
 		EXPECT_EQ(-1, access("/sys/module/shelf", F_OK));	\
 		EXPECT_EQ(-1, access("/dev/shelf", F_OK));		\
-		ASSERT_EQ(0, load(self->ko));				\
+		ASSERT_EQ(0, module_load(self->ko));				\
 	} while (0)
 
 TEST_F(unload, not_with_a_shelf)
