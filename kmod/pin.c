@@ -195,6 +195,7 @@ static int pin_locked(struct store *st, struct pin *p, u64 generation, u64 lease
 	p->taken_ns = store_clock();
 	p->until_ns = p->taken_ns + min(lease_ns, READ_ONCE(st->lease_max_ns));
 	pins->user[slot] = p->user;
+	/* Pairs with rcu_dereference() in file_view_rcu(): it is filled in. */
 	rcu_assign_pointer(pins->slot[slot], p);
 	WRITE_ONCE(pins->page->token[slot], p->token);
 	WRITE_ONCE(pins->taken, pins->taken + 1);

@@ -209,7 +209,7 @@ static int hosted_fill(struct hosted *h, const struct hosted_config *config)
 
 	if (!ret)
 		ret = store_init(&h->store);
-	if (!ret)
+	if (!ret)	/* pairs with the load-acquire in check_control() */
 		smp_store_release(&h->store.control->magic, SHELF_CONTROL_MAGIC);
 	else if (h->disk_error)
 		ret = -h->disk_error;

@@ -74,6 +74,7 @@ __u64 shelf_generation(const struct shelf *s)
 {
 	struct shelf_ioc_info info;
 
+	/* P1. Pairs with the release in draft_publish(). */
 	if (s->control)
 		return __atomic_load_n(&s->control->current_word,
 				       __ATOMIC_ACQUIRE) >> SHELF_ROOT_BITS;

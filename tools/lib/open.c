@@ -31,7 +31,8 @@ const char *shelf_hosted_path(const char *name)
 
 int shelf_check_control(const struct shelf_control *c)
 {
-	if (c->magic != SHELF_CONTROL_MAGIC)
+	/* Pairs with the release in hosted_fill(): a file may be in the making. */
+	if (__atomic_load_n(&c->magic, __ATOMIC_ACQUIRE) != SHELF_CONTROL_MAGIC)
 		return -EINVAL;
 	if (c->abi != SHELF_ABI_VERSION)
 		return -EPROTONOSUPPORT;
