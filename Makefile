@@ -22,6 +22,7 @@ help:
 	@echo 'make check-hosted  the tests that need no VM'
 	@echo 'make check-guest   the tests in VMs'
 	@echo 'make check-static  sparse, checkpatch, shellcheck'
+	@echo 'make check-debug  guest tests and every failing allocation, on kernels that check themselves'
 	@echo 'make bench      measure the hosted twin beside other maps; writes bench/'
 	@echo 'make bench-guest  the ways to read a product, in VMs: by the clock, in instructions'
 	@echo 'make bench-uml  the module beside the hosted twin, under user-mode Linux'
@@ -113,6 +114,10 @@ $(O)/debug/sweep: $(wildcard selftests/debug/*.[ch]) $(GUEST_LIB) $(wildcard sel
 		-Wno-missing-field-initializers -o $@ $(addprefix selftests/debug/,sweep.c steps.c fault.c) $(GUEST_LIB) \
 		$(O)/tools/libshelf.a $(LIBS)
 
+# On kernels that are built for it once, and kept in ~/.cache/shelf.
+check-debug:
+	@selftests/debug/run
+
 check:
 	@selftests/run all
 
@@ -190,6 +195,6 @@ clean:
 	rm -rf $(O)
 
 FORCE:
-.PHONY: all help modules tools tools-san hosted-tests guest-tests check check-hosted check-guest \
+.PHONY: all help modules tools tools-san hosted-tests guest-tests check check-debug check-hosted check-guest \
 	check-static soak tools-tsan demo demo-programs bench bench-peers bench-programs bench-guest bench-uml install clean \
 	FORCE
