@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include "json.h"
 
@@ -24,6 +25,9 @@ struct line_mark {
  * @next_op: index of the next operation to be staged
  * @begun: line of a begin that no end has followed yet, or 0
  * @ops_before: operations in front of it
+ * @hash: of the lines from there, or from the last restart, on
+ * @whole: nothing but exports, and these with their hash
+ * @exports: that have come to their end
  */
 struct apply {
 	const char *file;
@@ -34,6 +38,9 @@ struct apply {
 	bool no_wait;
 	__u64 begun;
 	__u64 ops_before;
+	XXH3_state_t *hash;
+	bool whole;
+	__u64 exports;
 	struct line line;
 	__u64 number;
 	__u64 bytes;
@@ -154,7 +161,37 @@ static int restart(struct apply *ap)
 				 "restart takes back lines in front of its begin as well");
 	shelf_batch_abort(ap->batch);
 	ap->batch = NULL;
+	XXH3_64bits_reset(ap->hash);
 	return begin_batch(ap);
+}
+
+/* What was exported before there were hashes is read without. */
+static int check_hash(struct apply *ap)
+{
+	__u64 hash = XXH3_64bits_digest(ap->hash);
+	char why[160];
+
+	if (!ap->line.hashed)
+		return ap->whole ? misplaced(ap, ap->number, "end without a hash") : 0;
+	if (hash == ap->line.hash)
+		return 0;
+	snprintf(why, sizeof(why),
+		 "lines %llu to %llu are not as they were exported: their hash is %016llx, not %016llx",
+		 ap->begun, ap->number - 1, hash, ap->line.hash);
+	return misplaced(ap, ap->number, why);
+}
+
+static int end(struct apply *ap)
+{
+	int status;
+
+	if (!ap->begun)
+		return misplaced(ap, ap->number, "end without a begin");
+	status = check_hash(ap);
+	ap->begun = 0;
+	ap->ops_before = 0;
+	ap->exports++;
+	return status;
 }
 
 /* P1. What has a begin counts only with its end: half an export is none. */
@@ -166,13 +203,10 @@ static int mark(struct apply *ap)
 			return misplaced(ap, ap->begun, "begin without an end");
 		ap->begun = ap->number;
 		ap->ops_before = ap->next_op;
+		XXH3_64bits_reset(ap->hash);
 		return 0;
 	case LINE_END:
-		if (!ap->begun)
-			return misplaced(ap, ap->number, "end without a begin");
-		ap->begun = 0;
-		ap->ops_before = 0;
-		return 0;
+		return end(ap);
 	default:
 		return restart(ap);
 	}
@@ -211,15 +245,11 @@ static bool is_blank(const char *text, size_t n)
 	return strspn(text, " \t\r") == n;
 }
 
-static int apply_line(struct apply *ap, char *text, size_t n)
+static int take_line(struct apply *ap, const char *text, size_t n)
 {
 	struct line_error line_err;
 	struct shelf_error err = { 0 };
 
-	ap->number++;
-	ap->bytes += n;
-	if (n && text[n - 1] == '\n')
-		text[--n] = 0;
 	if (is_blank(text, n))
 		return 0;
 	if (!line_parse(&ap->line, text, n, &line_err)) {
@@ -229,12 +259,30 @@ static int apply_line(struct apply *ap, char *text, size_t n)
 	}
 	if (ap->line.kind >= LINE_BEGIN)
 		return mark(ap);
+	if (ap->whole && !ap->begun)
+		return misplaced(ap, ap->number, "a line that is of no export");
 	mark_line(ap);
 	if (stage(ap, &err))
 		return refused(ap, &err);
 	ap->next_op += ops_of(&ap->line);
 	progress(ap);
 	return 0;
+}
+
+static int apply_line(struct apply *ap, char *text, size_t n)
+{
+	int status;
+
+	ap->number++;
+	ap->bytes += n;
+	if (n && text[n - 1] == '\n')
+		text[--n] = 0;
+	status = take_line(ap, text, n);
+	if (ap->begun) {
+		XXH3_64bits_update(ap->hash, text, n);
+		XXH3_64bits_update(ap->hash, "\n", 1);
+	}
+	return status;
 }
 
 static int apply_lines(struct apply *ap)
@@ -254,6 +302,8 @@ static int apply_lines(struct apply *ap)
 			      strerror(errno));
 	if (!status && ap->begun)
 		status = misplaced(ap, ap->begun, "begin without an end");
+	if (!status && ap->whole && !ap->exports)
+		status = fail(STATUS_INPUT, 0, "%s: no export in it", ap->file);
 	free(text);
 	return status;
 }
@@ -299,14 +349,19 @@ static int apply_file(struct apply *ap, const struct args *a, const __u64 *expec
 	int status;
 
 	ap->shelf = a->shelf;
+	ap->whole = a->value[OPT_WHOLE];
 	if (shelf_writer_open(a->shelf, &ap->writer, &err))
 		return fail(STATUS_REFUSED, err.error, "%s: %s", a->shelf, err.message);
+	ap->hash = XXH3_createState();
+	if (!ap->hash)
+		exit(fail(STATUS_REFUSED, -ENOMEM, "out of memory"));
 	progress_begin(ap);
 	status = apply_batch(ap, expect);
 	progress_end(ap);
 	shelf_writer_close(ap->writer);
 	line_free(&ap->line);
 	free(ap->mark);
+	XXH3_freeState(ap->hash);
 	return status;
 }
 

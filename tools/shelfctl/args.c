@@ -29,6 +29,7 @@ static const struct {
 	[OPT_PIN_BYTES] = { "pin-bytes", 0, true, false },
 	[OPT_EXPECT] = { "expect", 0, true, false },
 	[OPT_NO_WAIT] = { "no-wait", 0, false, false },
+	[OPT_WHOLE] = { "whole", 0, false, false },
 	[OPT_AFTER] = { "after", 0, true, false },
 	[OPT_LIMIT] = { "limit", 0, true, false },
 	[OPT_TIMEOUT] = { "timeout", 0, true, false },

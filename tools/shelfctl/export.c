@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "json.h"
 #include "output.h"
@@ -211,7 +212,7 @@ static int export_all(struct export *e)
 	}
 	if (ret)
 		return failed(e, ret);
-	fputs("{\"op\":\"end\"}\n", e->out.to);
+	fprintf(e->out.to, "{\"op\":\"end\",\"hash\":\"%016llx\"}\n", output_hash(&e->out));
 	ret = output_error(&e->out);
 	return ret ? output_broken(&e->out, ret) : output_finish(&e->out);
 }
@@ -259,7 +260,7 @@ int run_export(const struct args *a)
 	status = arguments(e, a);
 	if (!status)
 		status = export_shelf(e, a);
-	if (!status && !e->out.to)
+	if (!status && e->out.fd != STDOUT_FILENO)
 		print_result(e);
 	free(e);
 	return status;

@@ -28,6 +28,7 @@ typedef bool (*take_fn)(struct parse *p, const json_t *v, struct span at);
 #define MEMBER_OPS	(KIND(SHELF_OP_CATALOG_ADD) | KIND(SHELF_OP_CATALOG_REMOVE))
 #define CATALOG_OPS	(MEMBER_OPS | KIND(SHELF_OP_CATALOG_DELETE))
 #define MARKS		(KIND(LINE_BEGIN) | KIND(LINE_RESTART) | KIND(LINE_END))
+#define HASH_DIGITS	16
 #define PRINTED_OPS	(KIND(SHELF_OP_PUT) | KIND(SHELF_OP_CATALOG_ADD) | MARKS)
 
 static bool __attribute__((format(printf, 3, 4)))
@@ -190,6 +191,19 @@ static bool take_members(struct parse *p, const json_t *v, struct span at)
 	return true;
 }
 
+/* As export prints it, and no other way. */
+static bool take_hash(struct parse *p, const json_t *v, struct span at)
+{
+	const char *text = json_string_value(v);
+
+	if (!text || json_string_length(v) != HASH_DIGITS ||
+	    strspn(text, "0123456789abcdef") != HASH_DIGITS)
+		return wrong(p, at.value, "hash is not 16 lower-case hexadecimal digits");
+	p->line->hash = strtoull(text, NULL, 16);
+	p->line->hashed = true;
+	return true;
+}
+
 /* Fields and the operations that they belong to. */
 static const struct field {
 	const char *name;
@@ -209,6 +223,7 @@ static const struct field {
 	{ "products", MEMBER_OPS, MEMBER_OPS, take_members },
 	{ "generation", PRINTED_OPS, 0, take_ignored },
 	{ "total", KIND(SHELF_OP_CATALOG_ADD), 0, take_ignored },
+	{ "hash", KIND(LINE_END), 0, take_hash },
 };
 
 #define FIELDS (sizeof(fields) / sizeof(fields[0]))
@@ -313,6 +328,7 @@ bool line_parse(struct line *l, const char *text, size_t n, struct line_error *e
 
 	memset(&l->change, 0, sizeof(l->change));
 	l->members_count = 0;
+	l->hashed = false;
 	if (nul)	/* which the parser would pass over, behind a number */
 		return wrong(&p, (size_t)(nul - text), "a NUL byte");
 	/* Anything may be a JSON text, so that "not an object" is said by us. */

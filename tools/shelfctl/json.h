@@ -25,10 +25,13 @@ enum {
  * @kind: enum shelf_op_kind, or one of the above
  * @change: of a put or patch; its id is that of every operation
  * @members: of a catalog's add or remove
+ * @hashed: an end tells the @hash of the lines before it
  */
 struct line {
 	unsigned int kind;
 	struct shelf_change change;
+	bool hashed;
+	__u64 hash;
 	__s64 *members;
 	size_t members_count;
 	size_t members_room;

@@ -32,13 +32,14 @@ const struct command commands[] = {
 	{ "list", "", "Lists the kernel's shelves.", 0, false, run_list },
 	{ "show", "", "Tells generation, sizes and limits of a shelf.",
 	  0, true, run_show },
-	{ "apply", "FILE [--expect GENERATION] [--no-wait]",
+	{ "apply", "FILE [--expect GENERATION] [--no-wait] [--whole]",
 	  "Applies a file (- is standard input) of one JSON object a line, all of\n"
 	  "it or nothing. --expect refuses if another generation is the newest, but for\n"
 	  "what trims alone have made.\n"
 	  "--no-wait: not for the grace period of the kernel's readers; for many\n"
-	  "small batches.",
-	  OPT_BIT(OPT_EXPECT) | OPT_BIT(OPT_NO_WAIT), true, run_apply },
+	  "small batches. --whole refuses what isn't an export from its begin to its\n"
+	  "end, unchanged: a file that is empty, too.",
+	  OPT_BIT(OPT_EXPECT) | OPT_BIT(OPT_NO_WAIT) | OPT_BIT(OPT_WHOLE), true, run_apply },
 	{ "export", "[--output FILE] [--lease SECONDS] [--tries N]",
 	  "Prints all of the newest snapshot, which it pins, as lines that apply reads;\n"
 	  "with -o or --output to a FILE, which is whole then or not there. If the pin is\n"
@@ -103,9 +104,10 @@ static const char input_format[] =
 "An export stands between two lines more, and where it had to begin anew there is\n"
 "a third, which takes back all lines before:\n"
 "\n"
-"  {\"op\":\"begin\"}  {\"op\":\"end\"}  {\"op\":\"restart\"}\n"
+"  {\"op\":\"begin\"}  {\"op\":\"end\",\"hash\":\"...\"}  {\"op\":\"restart\"}\n"
 "\n"
-"A begin without its end is refused: what follows it may not be all.\n"
+"A begin without its end is refused: what follows it may not be all. So are lines\n"
+"that are not those of which the hash is; without a hash they are believed.\n"
 "\n"
 "Exit status: 0 done; 1 the shelf or the system said no; 2 usage; 3 get: no\n"
 "such product or catalog; 4 the apply file is wrong, at FILE:LINE:COLUMN.\n";

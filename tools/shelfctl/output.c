@@ -11,9 +11,49 @@
 #include "ctl.h"
 #include "output.h"
 
+#define STREAM_BYTES	65536
+
 static int broken(const char *name, int error)
 {
 	return fail(STATUS_REFUSED, error, "%s: %s", name, strerror(-error));
+}
+
+/* In place of the C library's own, so that all that is written is hashed on its way. */
+static ssize_t write_hashed(void *cookie, const char *text, size_t n)
+{
+	struct output *o = cookie;
+	size_t done = 0;
+	ssize_t ret;
+
+	while (done < n) {
+		ret = write(o->fd, text + done, n - done);
+		if (ret < 0 && errno == EINTR)
+			continue;
+		if (ret <= 0)
+			return 0;
+		done += (size_t)ret;
+	}
+	XXH3_64bits_update(o->hash, text, n);
+	return (ssize_t)n;
+}
+
+static void open_stream(struct output *o)
+{
+	static const cookie_io_functions_t calls = { .write = write_hashed };
+
+	o->hash = XXH3_createState();
+	o->to = o->hash ? fopencookie(o, "w", calls) : NULL;
+	if (!o->to || setvbuf(o->to, NULL, _IOFBF, STREAM_BYTES))
+		exit(fail(STATUS_REFUSED, -ENOMEM, "out of memory"));
+	XXH3_64bits_reset(o->hash);
+}
+
+static void close_stream(struct output *o)
+{
+	fclose(o->to);
+	XXH3_freeState(o->hash);
+	o->to = NULL;
+	o->hash = NULL;
 }
 
 /*
@@ -25,7 +65,7 @@ static void take_stdout(struct output *o)
 	int flags = fcntl(STDOUT_FILENO, F_GETFL);
 	struct stat st;
 
-	o->to = stdout;
+	o->fd = STDOUT_FILENO;
 	o->name = "standard output";
 	if (flags < 0 || fstat(STDOUT_FILENO, &st) || !S_ISREG(st.st_mode))
 		return;
@@ -47,20 +87,15 @@ static int set_rights(int fd, const struct stat *old)
 	return fchmod(fd, old->st_mode & 07777);
 }
 
-static FILE *open_temp(char *temp, const struct stat *old)
+static int open_temp(char *temp, const struct stat *old)
 {
 	int fd = mkostemp(temp, O_CLOEXEC);
-	FILE *f = NULL;
 
-	if (fd < 0)
-		return NULL;
-	if (!set_rights(fd, old))
-		f = fdopen(fd, "w");
-	if (f)
-		return f;
+	if (fd < 0 || !set_rights(fd, old))
+		return fd;
 	unlink(temp);
 	close(fd);
-	return NULL;
+	return -1;
 }
 
 /* The rename would replace a device or a link by a file. */
@@ -75,8 +110,8 @@ static int take_file(struct output *o, const char *file)
 	o->start = 0;
 	o->temp = xalloc(NULL, n, 1);
 	snprintf(o->temp, n, "%s.XXXXXX", file);
-	o->to = open_temp(o->temp, &old);
-	if (o->to)
+	o->fd = open_temp(o->temp, &old);
+	if (o->fd >= 0)
 		return 0;
 	broken(file, -errno);
 	free(o->temp);
@@ -86,11 +121,16 @@ static int take_file(struct output *o, const char *file)
 
 int output_open(struct output *o, const char *file)
 {
+	int status = STATUS_OK;
+
 	*o = (struct output){ .start = -1 };
 	if (file && strcmp(file, "-"))
-		return take_file(o, file);
-	take_stdout(o);
-	return 0;
+		status = take_file(o, file);
+	else
+		take_stdout(o);
+	if (!status)
+		open_stream(o);
+	return status;
 }
 
 /* To callers ESTALE is a pin's; of a file it is no more than EIO. */
@@ -113,36 +153,47 @@ int output_broken(struct output *o, int error)
 
 int output_rewind(struct output *o)
 {
+	if (fflush(o->to))
+		return last_error();
+	XXH3_64bits_reset(o->hash);
 	if (o->start < 0)
 		return 0;
-	if (fflush(o->to) || ftruncate(fileno(o->to), o->start) ||
-	    fseeko(o->to, o->start, SEEK_SET))
+	if (ftruncate(o->fd, o->start) || lseek(o->fd, o->start, SEEK_SET) < 0)
 		return last_error();
 	return 1;
 }
 
-int output_finish(struct output *o)
+__u64 output_hash(struct output *o)
 {
-	if (!o->temp)
-		return 0;	/* main() flushes it, and looks */
-	if (fflush(o->to) || ferror(o->to) || fsync(fileno(o->to)))
+	fflush(o->to);	/* whose failure output_error() tells of */
+	return XXH3_64bits_digest(o->hash);
+}
+
+static int file_finish(struct output *o)
+{
+	if (fsync(o->fd))
 		return broken(o->name, last_error());
 	if (rename(o->temp, o->name))
 		return broken(o->name, -errno);
 	free(o->temp);
 	o->temp = NULL;
-	fclose(o->to);
-	o->to = NULL;
-	return 0;
+	return STATUS_OK;
+}
+
+int output_finish(struct output *o)
+{
+	if (fflush(o->to) || ferror(o->to))
+		return output_broken(o, last_error());
+	return o->temp ? file_finish(o) : STATUS_OK;
 }
 
 void output_drop(struct output *o)
 {
-	if (!o->temp)
-		return;
-	fclose(o->to);
-	o->to = NULL;
-	unlink(o->temp);
+	close_stream(o);
+	if (o->fd != STDOUT_FILENO)
+		close(o->fd);
+	if (o->temp)
+		unlink(o->temp);
 	free(o->temp);
 	o->temp = NULL;
 }

@@ -5,18 +5,22 @@
 #ifndef SHELFCTL_OUTPUT_H
 #define SHELFCTL_OUTPUT_H
 
+#include <linux/types.h>
 #include <stdio.h>
 #include <sys/types.h>
+#include <xxhash.h>
 
 /**
  * struct output
- * @to: NULL once it is closed
+ * @to: what is printed here goes to @fd, through @hash; NULL once it is closed
  * @name: for messages, and of the file in the end
  * @temp: what the file is called until it is whole; NULL: standard output
  * @start: where in a file it begins, or -1: what is written can't be taken back
  */
 struct output {
 	FILE *to;
+	int fd;
+	XXH3_state_t *hash;
 	const char *name;
 	char *temp;
 	off_t start;
@@ -30,7 +34,9 @@ int output_error(const struct output *o);
 int output_broken(struct output *o, int error);
 /* Takes all back and returns 1; 0: it can't be, by what the output is. */
 int output_rewind(struct output *o);
-/* The file is whole: to disk, and to its name. Returns a status, having told. */
+/* XXH3 of all bytes since the last output_rewind(), or of all. */
+__u64 output_hash(struct output *o);
+/* All is printed: a file goes to disk, and to its name. Returns a status, having told. */
 int output_finish(struct output *o);
 /* It isn't, and goes; after output_finish() nothing happens. */
 void output_drop(struct output *o);
