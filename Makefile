@@ -135,6 +135,16 @@ COMMITS ?= 100000
 soak: $(O)/torture/torture
 	$(O)/torture/torture --reads $(READS) --commits $(COMMITS) hosted:$(O)/torture/soak.shelf
 
+# A writer or the host dies, at more points than a test run has time for.
+CRASH := $(addprefix $(O)/crash/,killed torn)
+CRASH_SRC := $(addprefix selftests/crash/,kill.c tool.c state.c)
+$(CRASH): $(O)/crash/%: selftests/crash/%.c $(CRASH_SRC) $(wildcard selftests/crash/*.h) tools FORCE
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -o $@ $< $(CRASH_SRC) \
+		$(O)/tools/libshelf.a $(LIBS) -lxxhash
+
+crash-tests: $(CRASH)
+
 demo:
 	@tools/demo/demo
 
@@ -195,6 +205,7 @@ clean:
 	rm -rf $(O)
 
 FORCE:
-.PHONY: all help modules tools tools-san hosted-tests guest-tests check check-debug check-hosted check-guest \
-	check-static soak tools-tsan demo demo-programs bench bench-peers bench-programs bench-guest bench-uml install clean \
+.PHONY: all help modules tools tools-san hosted-tests guest-tests check check-debug \
+	check-hosted check-guest check-static soak tools-tsan demo demo-programs bench \
+	bench-peers bench-programs bench-guest bench-uml install clean crash-tests \
 	FORCE
