@@ -27,6 +27,7 @@ help:
 	@echo 'make bench-guest  the ways to read a product, in VMs: by the clock, in instructions'
 	@echo 'make bench-uml  the module beside the hosted twin, under user-mode Linux'
 	@echo 'make soak       the torture test, hosted, at length: READS=10^9 COMMITS=10^5'
+	@echo 'make crash      writers killed at 1000 points, the power failing at 200, guests killed'
 	@echo 'make install    module for the running kernel, tools, library (DESTDIR, PREFIX)'
 	@echo 'make clean      remove build/'
 
@@ -136,14 +137,17 @@ soak: $(O)/torture/torture
 	$(O)/torture/torture --reads $(READS) --commits $(COMMITS) hosted:$(O)/torture/soak.shelf
 
 # A writer or the host dies, at more points than a test run has time for.
-CRASH := $(addprefix $(O)/crash/,killed torn)
-CRASH_SRC := $(addprefix selftests/crash/,kill.c tool.c state.c)
+CRASH := $(addprefix $(O)/crash/,killed torn writer powerloss)
+CRASH_SRC := $(addprefix selftests/crash/,kill.c tool.c state.c checkpoint.c log.c)
 $(CRASH): $(O)/crash/%: selftests/crash/%.c $(CRASH_SRC) $(wildcard selftests/crash/*.h) tools FORCE
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS) -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -o $@ $< $(CRASH_SRC) \
 		$(O)/tools/libshelf.a $(LIBS) -lxxhash
 
 crash-tests: $(CRASH)
+
+crash: crash-tests modules
+	@selftests/crash/run
 
 demo:
 	@tools/demo/demo
@@ -207,5 +211,5 @@ clean:
 FORCE:
 .PHONY: all help modules tools tools-san hosted-tests guest-tests check check-debug \
 	check-hosted check-guest check-static soak tools-tsan demo demo-programs bench \
-	bench-peers bench-programs bench-guest bench-uml install clean crash-tests \
+	bench-peers bench-programs bench-guest bench-uml install clean crash-tests crash \
 	FORCE

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
@@ -169,6 +170,26 @@ __u64 output_hash(struct output *o)
 	return XXH3_64bits_digest(o->hash);
 }
 
+/*
+ * The new name, too, is only in memory until its directory is on disk. Who may
+ * write to a directory but not read it can't open it; then all of the file system
+ * has to go.
+ */
+static int sync_name(const struct output *o)
+{
+	char *path = xalloc(NULL, strlen(o->name) + 1, 1);
+	int dir, ret;
+
+	strcpy(path, o->name);
+	dir = open(dirname(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(path);
+	if (dir < 0)
+		return syncfs(o->fd);
+	ret = fsync(dir);
+	close(dir);
+	return ret;
+}
+
 static int file_finish(struct output *o)
 {
 	if (fsync(o->fd))
@@ -177,6 +198,8 @@ static int file_finish(struct output *o)
 		return broken(o->name, -errno);
 	free(o->temp);
 	o->temp = NULL;
+	if (sync_name(o))
+		return broken(o->name, last_error());
 	return STATUS_OK;
 }
 

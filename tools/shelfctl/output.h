@@ -36,7 +36,10 @@ int output_broken(struct output *o, int error);
 int output_rewind(struct output *o);
 /* XXH3 of all bytes since the last output_rewind(), or of all. */
 __u64 output_hash(struct output *o);
-/* All is printed: a file goes to disk, and to its name. Returns a status, having told. */
+/*
+ * All of it is written. What goes to a file is on disk, and there under its name,
+ * when this returns STATUS_OK. Returns a status, having told.
+ */
 int output_finish(struct output *o);
 /* It isn't, and goes; after output_finish() nothing happens. */
 void output_drop(struct output *o);
