@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
-/* The tables of Documentation/abi.md, so that no test has a list of its own. */
+/* The documentation's tables, so that no test has a list of its own. */
 #ifndef GUEST_DOC_H
 #define GUEST_DOC_H
 
@@ -11,6 +11,12 @@
  * A cell of the first table under "## @heading", without what it has in brackets.
  * False: there is no such row or column.
  */
+bool doc_page_cell(const char *page, const char *heading, unsigned int row,
+		   unsigned int column, char cell[DOC_CELL]);
+bool doc_page_head(const char *page, const char *heading, unsigned int column,
+		   char cell[DOC_CELL]);
+
+/* Of Documentation/abi.md. */
 bool doc_cell(const char *heading, unsigned int row, unsigned int column,
 	      char cell[DOC_CELL]);
 /* A row has @name among the names in its first column. */
