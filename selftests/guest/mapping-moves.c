@@ -6,6 +6,9 @@
  *
  * Parts, lengths, flags and targets are taken at random, `--seed N`. due_move() has the
  * kernel's rules, in their order, and the module's two: not torn, and aligned.
+ *
+ * Seen to fail with either of these left out, arena_may_split()'s and arena_mremap()'s
+ * (keep_to_what_was_mapped, of_children), and without VM_DONTEXPAND in map_control().
  */
 #include <errno.h>
 #include <sys/mman.h>

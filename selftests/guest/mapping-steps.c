@@ -8,6 +8,8 @@
  *
  * Each call has an oracle: the kernel's rules, in their order, with the module's put in,
  * that the arena isn't torn and that nothing gains rights.
+ *
+ * Seen to fail with VM_MAYEXEC not cleared in shelf_mmap() (gain_no_rights).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -52,33 +54,33 @@ static int refused_protection(struct part q, __u64 arg)
 	__u32 prot = arg;
 
 	if ((prot & GROWS) == GROWS || q.off % PAGE)
-		return EINVAL;
+		return -EINVAL;
 	if (!q.len)
 		return 0;
 	if (part_wraps(q))
-		return ENOMEM;
+		return -ENOMEM;
 	/* No key but the first was ever given out. */
-	return prot & ~(RIGHTS | SEM | GROWS) || arg >= KEY(1) ? EINVAL : 0;
+	return prot & ~(RIGHTS | SEM | GROWS) || arg >= KEY(1) ? -EINVAL : 0;
 }
 
 /* A part that long reaches the program, which doesn't grow either. */
 static int refused_growth(struct part q, struct cut c, __u32 prot)
 {
 	if (prot & PROT_GROWSDOWN)
-		return cut_none(c) && q.len < TASK_END ? ENOMEM : EINVAL;
+		return cut_none(c) && q.len < TASK_END ? -ENOMEM : -EINVAL;
 	if (cut_none(c) || c.before)
-		return ENOMEM;
-	return prot & PROT_GROWSUP ? EINVAL : 0;
+		return -ENOMEM;
+	return prot & PROT_GROWSUP ? -EINVAL : 0;
 }
 
 static struct due due_protect(const struct place *p, struct part q, __u64 arg)
 {
 	struct cut c = place_cut(p, q);
-	struct due d = refused(refused_protection(q, arg));
+	struct due d = refused(-refused_protection(q, arg));
 
 	if (d.error || !q.len)
 		return d;
-	d.error = refused_growth(q, c, arg);
+	d.error = -refused_growth(q, c, arg);
 	if (d.error)
 		return d;
 	if (arg & (PROT_WRITE | PROT_EXEC))

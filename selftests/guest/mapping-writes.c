@@ -4,6 +4,10 @@
  * its borders: not /proc/PID/mem, process_vm_writev(), a debugger, a pipe, a system call
  * that answers there, nor who would fill its faults (userfaultfd), from Linux 6.7 on by
  * watching writes to any memory.
+ *
+ * Seen to fail, in a kernel with init_on_alloc=0, without __GFP_ZERO in CHUNK_GFP: what
+ * was marked shows. The writes themselves are refused by the kernel for more than one
+ * reason, and no single break let one through.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -118,14 +122,15 @@ TEST_F_TIMEOUT(writes, and_reads_are_right, 120)
 		for (part = 0; part < PLACE_OFFS; part++) {
 			struct part q = place_part(&places[i], part);
 			struct iovec to = { bytes, PAGE }, from = { (void *)part_at(q), PAGE };
+			const __u64 offset = places[i].offset + q.off;
 
 			if (q.off % PAGE || q.off < 0 || (__u64)q.off >= places[i].len)
 				continue;
 			memset(bytes, 0x5a, PAGE);
 			if (process_vm_readv(getpid(), &to, 1, &from, 1, 0) == PAGE && ++got)
-				EXPECT_TRUE(page_same(&self->s.was, bytes, places[i].offset + q.off));
+				EXPECT_TRUE(page_same(&self->s.was, bytes, offset));
 			if (pread(own_memory, bytes, PAGE, part_at(q)) == PAGE && ++got)
-				EXPECT_TRUE(page_same(&self->s.was, bytes, places[i].offset + q.off));
+				EXPECT_TRUE(page_same(&self->s.was, bytes, offset));
 		}
 	}
 	/* The control pages are ordinary ones. */
