@@ -131,9 +131,14 @@ static void test_refusals(void **state)
 		{ { .kind = SHELF_OP_CATALOG_REMOVE }, -EINVAL },
 		{ { .kind = SHELF_OP_CATALOG_ADD, .len = SHELF_MEMBERS_MAX + 1 }, -EMSGSIZE },
 		{ { .kind = SHELF_OP_DELETE, .fields = FIELD_PRICE }, -EINVAL },
+		{ { .kind = SHELF_OP_DELETE, .len = 1 }, -EINVAL },
 		{ { .kind = SHELF_OP_PUT, .len = 1 }, -EINVAL },
 		{ { .kind = SHELF_OP_PUT, .fields = FIELD_CURRENCY, .currency = "eur" }, -EINVAL },
 		{ { .kind = SHELF_OP_PUT, .fields = FIELD_CURRENCY, .currency = "EU" }, -EINVAL },
+		{ { .kind = SHELF_OP_PUT, .fields = FIELD_CURRENCY, .currency = { 0, 'E' } },
+		  -EINVAL },
+		{ { .kind = SHELF_OP_PUT, .fields = FIELD_CURRENCY, .currency = { 0, 0, 'E' } },
+		  -EINVAL },
 		{ { .kind = SHELF_OP_PUT, .fields = FIELD_CURRENCY,
 		    .currency = { 'E', 'U', 'R', 'O' } }, -EINVAL },
 	};
@@ -149,6 +154,9 @@ static void test_refusals(void **state)
 		assert_non_null(why);
 	}
 	assert_int_equal(b.ops, 0);
+	b.limit = sizeof(struct op) - 1;
+	assert_int_equal(batch_add(&b, &(struct op){ .kind = SHELF_OP_DELETE }, NULL, &why),
+			 -EDQUOT);
 	b.limit = 2 * sizeof(struct op) - 1;
 	stage(&b, SHELF_OP_DELETE, 1, 0, 0, NULL, 0);
 	assert_int_equal(batch_add(&b, &(struct op){ .kind = SHELF_OP_DELETE }, NULL, &why),

@@ -449,6 +449,34 @@ static void test_stream(void **state)
 	hosted_close(h);
 }
 
+/* What is too long ago to be named, and a slot that has been in use all the time. */
+static void test_roots_and_slots(void **state)
+{
+	struct hosted *h = make(256 * MIB, 3600000);
+	struct pin *held, p = { .user = 0 };
+	u32 i;
+
+	(void)state;
+	h->store.quarantine_bytes = UINT64_MAX;
+	for (i = 0; i < 4200; i++)
+		put_range(h, 0, 1, i);
+	assert_in_range(h->store.control->oldest, 0, 2);
+	assert_int_equal(try_pin(h, 2, 0), -ESTALE);
+	held = pin(h, 4000);
+	for (i = 0; i < SHELF_PINS; i++) {
+		assert_int_equal(store_pin(&h->store, &p, 0, 1000000), 0);
+		assert_true(SHELF_PIN_SLOT(p.token) != SHELF_PIN_SLOT(held->token));
+		assert_int_equal(p.until_ns - p.taken_ns, 1000000);
+		assert_int_equal(store_unpin(&h->store, &p), 0);
+	}
+	shim_fail_in = 1;
+	assert_int_equal(store_pin(&h->store, &p, 0, 0), -ENOMEM);
+	must_read(h, held, 1, 3998);
+	assert_int_equal(unpin(h, held), 0);
+	model_account(h);
+	hosted_close(h);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -465,6 +493,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_no_return),
 		cmocka_unit_test(test_stream),
 		cmocka_unit_test(test_grace_after_commit),
+		cmocka_unit_test(test_roots_and_slots),
 	};
 
 	UNIT_MAIN(tests, argc, argv);
