@@ -80,8 +80,10 @@ static void *hold_pins(void *arg)
 	struct holder *h = arg;
 	struct shelf *s;
 
-	if (shelf_open(h->name, 0, &s))
+	if (shelf_open(h->name, 0, &s)) {
+		free(buffer);
 		return NULL;
+	}
 	while (!__atomic_load_n(&holders_stop, __ATOMIC_RELAXED)) {
 		p = &pins[random_of(&h->seed, 16)];
 		if (!p->token) {
