@@ -154,6 +154,8 @@ static void test_refusals(void **state)
 		assert_non_null(why);
 	}
 	assert_int_equal(b.ops, 0);
+	stage(&b, SHELF_OP_PUT, 1, FIELD_CURRENCY, 0, NULL, 0);	/* none is a currency */
+	batch_free(&b);
 	b.limit = sizeof(struct op) - 1;
 	assert_int_equal(batch_add(&b, &(struct op){ .kind = SHELF_OP_DELETE }, NULL, &why),
 			 -EDQUOT);

@@ -469,6 +469,8 @@ static void test_roots_and_slots(void **state)
 		assert_int_equal(p.until_ns - p.taken_ns, 1000000);
 		assert_int_equal(store_unpin(&h->store, &p), 0);
 	}
+	assert_int_equal(store_pin(&h->store, &p, 3999, 0), 0);
+	assert_int_equal(store_unpin(&h->store, &p), 0);
 	shim_fail_in = 1;
 	assert_int_equal(store_pin(&h->store, &p, 0, 0), -ENOMEM);
 	must_read(h, held, 1, 3998);
