@@ -14,7 +14,7 @@
 #define PREFIX_BITS	13	/* of a place: a node below the top, and more */
 #define CROWD		200U	/* ids that share them */
 #define BIG		7	/* a catalog that is a tree of trees */
-#define BIG_MEMBERS	200000
+#define BIG_MEMBERS	130000
 
 static u32 hidden[64 * CHUNK_PAGES];
 static u32 hidden_count;
@@ -153,7 +153,7 @@ static void stage_change(struct model *m, struct batch *b, u64 *random)
 	stage_crowd(b, SHELF_OP_PUT, 0, 150, CROWD);
 	stage_crowd(b, SHELF_OP_PUT, 1, 0, CROWD);
 	stage_crowd(b, SHELF_OP_DELETE, 2, 0, 140);
-	stage_members(b, SHELF_OP_CATALOG_REMOVE, BIG_MEMBERS - 80000, BIG_MEMBERS - 1000);
+	stage_members(b, SHELF_OP_CATALOG_REMOVE, BIG_MEMBERS - 59000, BIG_MEMBERS - 1000);
 }
 
 typedef u32 sweep_fn(struct hosted *h, const struct batch *b, const struct model *m);
@@ -185,7 +185,7 @@ static void sweep_commit(sweep_fn *sweep, u32 least)
 	next = model_copy(m);
 	stage_change(next, &b, &random);
 	assert_in_range(sweep(h, &b, m), least, 100000);
-	assert_int_equal(catalog(h, BIG)->count, BIG_MEMBERS - 79000);
+	assert_int_equal(catalog(h, BIG)->count, BIG_MEMBERS - 58000);
 	compare(h, next, &random);
 	batch_free(&b);
 	model_free(m);
@@ -235,10 +235,10 @@ static void sweep_trim(sweep_fn *sweep, u32 least)
 	h->store.trim = (struct trim){ i * CHUNK_PAGES, .ops = 100000 };
 	while (!arena_grow(&h->store))
 		;
-	shim_fail_in = 1;
-	assert_int_equal(trim_stage(&h->store, &b), -ENOMEM);
-	assert_int_equal(b.ops, 0);
-	assert_int_equal(trim_stage(&h->store, &b), 0);
+	for (i = 1; shim_fail_in = i, trim_stage(&h->store, &b); i++)
+		batch_free(&b);
+	shim_fail_in = 0;
+	assert_true(i > 1);
 	store_reclaim(&h->store);
 	assert_in_range(sweep(h, &b, m), least, 100000);
 	compare(h, m, &random);
