@@ -23,6 +23,7 @@ help:
 	@echo 'make check-guest   the tests in VMs'
 	@echo 'make check-static  sparse, checkpatch, shellcheck'
 	@echo 'make check-debug  guest tests and every failing allocation, on kernels that check themselves'
+	@echo 'make coverage   what the hosted tests leave out of the pure files'
 	@echo 'make bench      measure the hosted twin beside other maps; writes bench/'
 	@echo 'make bench-guest  the ways to read a product, in VMs: by the clock, in instructions'
 	@echo 'make bench-uml  the module beside the hosted twin, under user-mode Linux'
@@ -130,6 +131,12 @@ check-guest:
 
 check-static:
 	@selftests/run static
+
+# Lines and branches of the pure files that the hosted tests leave out.
+coverage:
+	@selftests/coverage/run
+
+.PHONY: coverage
 
 READS ?= 1000000000
 COMMITS ?= 100000
