@@ -96,8 +96,8 @@ GUEST_SRC := $(wildcard selftests/guest/*.c)
 GUEST_LIB := $(wildcard selftests/guest/lib/*.c)
 GUEST := $(GUEST_SRC:selftests/guest/%.c=$(O)/guest/%)
 
-$(O)/kernel/.stamp:
-	@echo '  extracting kselftest_harness.h and checkpatch.pl from the kernel source'
+$(O)/kernel/.stamp: tools/kernel-files
+	@echo '  extracting what tests need from the kernel source'
 	@tools/kernel-files $(O)/kernel
 	@touch $@
 
