@@ -188,11 +188,27 @@ static int stage(struct site *s, const struct step *t)
 	return s->k.name[0] ? 0 : world_up(s);
 }
 
+/* Those whose names have @asked in them, if it isn't NULL. Negative: bail out. */
+static int sweep_all(struct site *s, const char *asked, unsigned int *n)
+{
+	unsigned int i;
+	int bad = 0;
+
+	for (i = 0; i < step_count; i++) {
+		if (asked && !strstr(steps[i].name, asked))
+			continue;
+		if (stage(s, &steps[i]))
+			return -1;
+		bad += !sweep(s, &steps[i], ++*n);
+	}
+	return bad;
+}
+
 int main(int argc, char **argv)
 {
 	struct site s = { .other = "other", .fd = -1, .ko = argc > 1 ? argv[1] : "" };
-	unsigned int i, bad = 0, n = 0;
-	int ret;
+	unsigned int n = 0;
+	int bad, ret;
 
 	if (access(s.ko, R_OK) || fault_setup()) {
 		puts("Bail out! sweep MODULE.ko [STEP], on a kernel with fault injection");
@@ -200,20 +216,15 @@ int main(int argc, char **argv)
 	}
 	s.k.fd = -1;
 	s.buffer = malloc(WORLD_BUFFER);
-	for (i = 0; i < step_count; i++) {
-		if (argc > 2 && !strstr(steps[i].name, argv[2]))
-			continue;
-		if (stage(&s, &steps[i])) {
-			puts("Bail out! no shelf to work on");
-			return 2;
-		}
-		bad += !sweep(&s, &steps[i], ++n);
+	bad = s.buffer ? sweep_all(&s, argc > 2 ? argv[2] : NULL, &n) : -1;
+	free(s.buffer);
+	if (bad < 0) {
+		puts("Bail out! no shelf to work on");
+		return 2;
 	}
 	world_down(&s);
 	ret = module_unload_soon();
-	printf("%s %u - nothing keeps the module\n", ret ? "not ok" : "ok", ++n);
-	bad += !!ret;
-	printf("1..%u\n", n);
-	free(s.buffer);
-	return bad || !n;
+	printf("%s %u - nothing keeps the module\n", ret ? "not ok" : "ok", n + 1);
+	printf("1..%u\n", n + 1);
+	return bad || ret || !n;
 }
