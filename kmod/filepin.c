@@ -32,12 +32,6 @@ void file_pins_init(struct shelf_file *f, const struct cred *cred)
 	f->user = from_kuid(&init_user_ns, cred->euid);
 }
 
-static void file_pin_free(struct shelf_file *f, struct file_pin *p)
-{
-	trace_shelf_object(f->shelf->name, "pin", -1);
-	kfree_rcu(p, rcu);
-}
-
 static struct file_pin *file_pin_make(struct shelf_file *f)
 {
 	struct file_pin *p = kzalloc(sizeof(*p), GFP_KERNEL_ACCOUNT);
@@ -88,7 +82,8 @@ int ioctl_pin(struct shelf_file *f, union ioctl_arg *a)
 	ret = file_pin_add(f, p, arg);
 	mutex_unlock(&f->pins_lock);
 	if (ret) {
-		file_pin_free(f, p);
+		trace_shelf_object(f->shelf->name, "pin", -1);
+		kfree(p);
 		return ret;
 	}
 	trace_shelf_pin(f->shelf->name, arg->generation, arg->pin);
@@ -107,7 +102,8 @@ static int file_pin_drop(struct shelf_file *f, struct file_pin *p)
 	f->pin_count--;
 	trace_shelf_unpin(f->shelf->name, p->pin.generation, p->pin.token,
 			  store_clock() - p->pin.taken_ns, ret == -ESTALE);
-	file_pin_free(f, p);
+	trace_shelf_object(f->shelf->name, "pin", -1);
+	kfree_rcu(p, rcu);
 	return ret;
 }
 
