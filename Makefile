@@ -21,7 +21,7 @@ help:
 	@echo 'make check      every test that fits into half an hour, on both kernels, in VMs'
 	@echo 'make check-hosted  the tests that need no VM'
 	@echo 'make check-guest   the tests in VMs'
-	@echo 'make check-static  sparse, checkpatch, shellcheck'
+	@echo 'make check-static  sparse, coccinelle, checkpatch, clang-tidy, shellcheck, the ABI page'
 	@echo 'make check-debug  guest tests and every failing allocation, on kernels that check themselves'
 	@echo 'make coverage   what the hosted tests leave out of the pure files'
 	@echo 'make bench      measure the hosted twin beside other maps; writes bench/'

@@ -5,7 +5,7 @@
  * mapping that 2 MiB entries don't fit. P2: whatever they were asked, what is
  * still mapped reads without a signal.
  *
- * Seen to fail with VM_MAYWRITE not cleared in shelf_mmap(), and with either
+ * Seen to fail with VM_MAYWRITE not cleared in shelf_mmap() and writers let in, and with either
  * test of alignment left out, arena_may_split()'s and arena_mremap()'s.
  */
 #include <errno.h>
