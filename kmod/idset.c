@@ -199,12 +199,13 @@ static int join_fences(struct draft *d, struct fence_vec *mine, struct fence_vec
 {
 	const struct shelf_page_header *left =
 		left_page(d, out, mine->count, SHELF_SET_PAGE_FENCES);
-	const struct shelf_fence *f = (const struct shelf_fence *)(left + 1);
+	const struct shelf_fence *f;
 	u32 own = mine->count, i;
 	int ret = 0;
 
 	if (!left)
 		return 0;
+	f = (const struct shelf_fence *)(left + 1);
 	for (i = 0; i < left->count && !ret; i++)
 		ret = fence_push(mine, f[i].first, f[i].page);
 	if (ret)
