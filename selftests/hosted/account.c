@@ -3,7 +3,7 @@
  * Where every page and slot of a store is: marks what snapshots reach, each thing
  * once, and compares with what the store believes.
  */
-#include "model.h"
+#include "account.h"
 
 #define UNITS	(SHELF_PAGE_BYTES / SHELF_SLOT_UNIT)
 
@@ -205,9 +205,8 @@ static void account_closed(const struct arena *a)
 		FAIL("%u chunks closed, not %u", closed, a->closed);
 }
 
-void model_account(struct hosted *h)
+void store_account(struct store *st)
 {
-	struct store *st = &h->store;
 	struct arena *a = &st->arena;
 	struct reach r = reach_begin(a);
 	u64 quarantine = st->quarantine_ns;

@@ -8,6 +8,7 @@
 #define SHELF_MODEL_H
 
 #include "../../tools/lib/hosted.h"
+#include "account.h"
 
 #define MODEL_PRODUCTS	1500U
 #define MODEL_CATALOGS	24U
@@ -59,12 +60,10 @@ void model_batch(struct model *m, struct batch *b, u32 ops, u64 *random);
 /* Aborts with a message unless the snapshot is what the model says. */
 void model_compare(const struct model *m, const struct shelf_view *view, u64 *random);
 
-/*
- * Aborts unless every page and slot is free or part of the newest snapshot or of
- * a pinned one, and the bytes that each pinned one is said to keep are those that
- * it has and the newest has not. Ends the quarantine of all there is.
- */
-void model_account(struct hosted *h);
+static inline void model_account(struct hosted *h)
+{
+	store_account(&h->store);
+}
 
 /* FNV-1a over everything that the snapshot holds, as readers see it. */
 u64 model_hash(const struct model *m, const struct hosted *h);
