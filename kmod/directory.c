@@ -221,3 +221,38 @@ int table_set(struct draft *d, struct table *t, u64 place, u32 depth, u32 entry)
 	dir_fill(&dir, place, depth, entry);
 	return 0;
 }
+
+/* Whether a stretch is that of one entry, which names a node. */
+static bool is_node(const struct draft *d, const struct table *t, u64 base, u32 depth)
+{
+	struct dir dir = dir_top(t);
+	u32 *entry = dir_entry(&dir, dir_prefix(&dir, base));
+
+	while (depth > dir.consumed + dir.bits) {
+		if (shelf_entry_tag(*entry) < SHELF_TAG_NODE)
+			return false;
+		dir = dir_below(&d->store->arena, &dir, entry);
+		entry = dir_entry(&dir, dir_prefix(&dir, base));
+	}
+	return depth == dir.consumed + dir.bits && shelf_entry_tag(*entry) >= SHELF_TAG_NODE;
+}
+
+/*
+ * Takes out nodes that have nothing left, and then perhaps those above: who puts
+ * something into an empty stretch takes all of it, and would lose them.
+ */
+int table_prune_empty(struct draft *d, struct table *t, u64 place)
+{
+	int ret = 0;
+	u32 depth;
+
+	while (!ret && !table_find(d, t, place, &depth)) {
+		u64 base = place & ~stretch_last(0, depth);
+
+		if (!is_node(d, t, base, depth))
+			break;
+		table_prune(d, t, base, depth);
+		ret = table_set(d, t, base, depth, 0);
+	}
+	return ret;
+}

@@ -87,6 +87,7 @@ int table_merge(struct draft *d, struct table *t, u64 place, const u64 *next)
 {
 	struct widening w = { .n = 0 };
 	u32 entry = table_find(d, t, place, &w.depth), depth = w.depth;
+	int ret = 0;
 
 	w.base = place & ~stretch_last(0, depth);
 	if (entry && !take_leaf(d, &w, entry))
@@ -99,5 +100,7 @@ int table_merge(struct draft *d, struct table *t, u64 place, const u64 *next)
 		if (!widen(d, t, &w))
 			break;
 	}
-	return w.depth == depth ? 0 : write_widened(d, t, &w);
+	if (w.depth != depth)
+		ret = write_widened(d, t, &w);
+	return ret ? ret : table_prune_empty(d, t, place);
 }

@@ -244,7 +244,10 @@ static int merge_block(struct draft *d, struct table *t, struct region *r, u64 l
 	return (int)count;
 }
 
-/* Writes d->item as leaves that fill the block at @pos of @depth bits. */
+/*
+ * Writes d->item as leaves of the block at @base of @depth bits, which has been
+ * emptied: a node is made for a leaf and never for nothing.
+ */
 static int write_block(struct draft *d, struct table *t, const struct region *r,
 		       u64 base, u32 depth, u32 count)
 {
@@ -261,7 +264,7 @@ static int write_block(struct draft *d, struct table *t, const struct region *r,
 		if (n)
 			entry = leaf_write(d, t->kind, items, n, pos, bits,
 					   r->seed, &ret);
-		if (!ret)
+		if (entry)
 			ret = table_set(d, t, pos, bits, entry);
 		if (ret)
 			return ret;
@@ -280,18 +283,22 @@ static int rebuild(struct draft *d, struct table *t, struct region *r)
 
 	for (;;) {
 		u32 bits = block_depth(pos, r->base, r->depth);
-		int ret;
+		int ret, count;
 
 		while (more_places_than(r->ops,
 					ops_upto(r->ops, r->n, stretch_last(pos, bits)),
 					LEAF_OPS_MAX / 2))
 			bits++;
-		ret = merge_block(d, t, r, stretch_last(pos, bits));
-		if (ret < 0)
-			return ret;
+		count = merge_block(d, t, r, stretch_last(pos, bits));
+		if (count < 0)
+			return count;
 		if (bits == r->depth && !r->changed)
 			return 0;
-		ret = write_block(d, t, r, pos, bits, (u32)ret);
+		ret = 0;
+		if (pos == r->base && r->entry)
+			ret = table_set(d, t, r->base, r->depth, 0);
+		if (!ret)
+			ret = write_block(d, t, r, pos, bits, (u32)count);
 		if (ret || stretch_last(pos, bits) == end)
 			return ret;
 		/* What follows must be written, since this was. */

@@ -116,11 +116,13 @@ static void reach_leaf(struct reach *r, const struct shelf_record *leaf, bool ca
 static void reach_table(struct reach *r, const u32 *dir, u32 page, u32 bits, bool catalogs)
 {
 	u32 i, last = 0;
+	bool any = !page;
 
 	for (i = 0; i < 1U << bits; i++) {
 		u32 entry = dir[page ? shelf_node_index(page, i) : i];
 		u32 below = shelf_entry_page(entry);
 
+		any |= entry;
 		if (!entry || entry == last)
 			continue;
 		last = entry;
@@ -132,6 +134,8 @@ static void reach_table(struct reach *r, const u32 *dir, u32 page, u32 bits, boo
 		else
 			reach_leaf(r, arena_page(r->a, below), catalogs);
 	}
+	if (!any)
+		FAIL("node %u of %u bits has nothing", page, bits);
 }
 
 static void reach_snapshot(struct reach *r, u32 root_page)
@@ -205,6 +209,23 @@ static void account_closed(const struct arena *a)
 		FAIL("%u chunks closed, not %u", closed, a->closed);
 }
 
+/* What is in use, but not reachable. */
+static void name_lost(const struct reach *r)
+{
+	u32 page;
+
+	for (page = 1; page < r->a->max_chunks * CHUNK_PAGES; page++) {
+		const struct page_meta *m;
+
+		if (!r->a->meta[page / CHUNK_PAGES] || r->page[page])
+			continue;
+		m = page_meta(r->a, page);
+		if (m->kind != SHELF_KIND_FREE)
+			fprintf(stderr, "account: page %u of kind %u, born by %llu with key %llx, level %u\n",
+				page, m->kind, m->birth, m->key, m->level);
+	}
+}
+
 void store_account(struct store *st)
 {
 	struct arena *a = &st->arena;
@@ -218,9 +239,11 @@ void store_account(struct store *st)
 	reach_snapshot(&r, st->root_page);
 	account_pins(st, &r);
 	used = (u64)a->chunks * CHUNK_PAGES - a->free_pages - 1;	/* page 0 */
-	if (used != r.pages || a->slot_bytes != r.slot_bytes)
+	if (used != r.pages || a->slot_bytes != r.slot_bytes) {
+		name_lost(&r);
 		FAIL("%llu pages in use, %llu reachable; %llu and %llu slot bytes",
 		     used, r.pages, a->slot_bytes, r.slot_bytes);
+	}
 	if (st->quarantined_pages || st->quarantined_slot_bytes)
 		FAIL("quarantine is empty but counts");
 	account_closed(a);
