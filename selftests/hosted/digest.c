@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+#include "digest.h"
+
+#include "../../kmod/scan.h"
+
+#define MIX	0x9fb21c651e98df25ULL
+
+u64 bytes_digest(u64 digest, const void *bytes, size_t n)
+{
+	const u8 *from = bytes;
+	u64 word;
+
+	for (; n >= sizeof(word); n -= sizeof(word), from += sizeof(word)) {
+		memcpy(&word, from, sizeof(word));
+		digest = (digest ^ word) * MIX;
+		digest ^= digest >> 32;
+	}
+	for (word = n; n; n--)
+		word = word << 8 | *from++;
+	digest = (digest ^ word) * MIX;
+	return digest ^ digest >> 29;
+}
+
+/* What is cut off is another number than what is whole. */
+u64 attrs_digest(const struct shelf_view *v, const struct shelf_product *p)
+{
+	static u8 attrs[SHELF_ATTRS_MAX];
+	u32 n;
+
+	if (!p->attrs_len)
+		return 0;
+	n = shelf_view_attrs(v, p, attrs, sizeof(attrs));
+	return n == p->attrs_len ? bytes_digest(0, attrs, n) : ~0ULL;
+}
+
+static u64 product_digest(const struct shelf_view *v, const struct shelf_product *p)
+{
+	const u64 fields[] = {
+		(u64)p->id, p->generation, (u64)p->price, (u64)p->stock,
+		p->flags, p->attrs_len, attrs_digest(v, p),
+	};
+	u64 digest = bytes_digest(1, fields, sizeof(fields));
+
+	return bytes_digest(digest, p->currency, sizeof(p->currency));
+}
+
+static u64 catalog_digest(const struct shelf_view *v, const struct shelf_catalog *c)
+{
+	const u64 fields[] = { (u64)c->id, c->generation, c->count };
+	u64 digest = bytes_digest(2, fields, sizeof(fields));
+	bool more = true;
+	s64 page[512];
+	u32 n = 0;
+
+	while (more) {
+		n = shelf_catalog_copy(v, c, !n, n ? page[n - 1] : 0, page,
+				       ARRAY_SIZE(page), &more);
+		digest = bytes_digest(digest, page, n * sizeof(page[0]));
+		more &= n > 0;
+	}
+	return digest;
+}
+
+/* The sum, since what comes first depends on the leaves. */
+static u64 scan(const struct shelf_view *v, bool catalogs, u64 count)
+{
+	const u32 *dir = catalogs ? v->root->catalog_dir : v->root->product_dir;
+	u32 bits = catalogs ? SHELF_CATALOG_DIR_BITS : SHELF_PRODUCT_DIR_BITS;
+	struct shelf_record r[2 * SHELF_LEAF_SLOTS];
+	struct shelf_scan at = { 0 };
+	u64 digest = 0, found = 0;
+	u32 n, i;
+
+	for (; !at.done; found += n) {
+		n = shelf_scan_copy(v, dir, bits, &at, r, ARRAY_SIZE(r), 64);
+		for (i = 0; i < n; i++)
+			digest += catalogs ? catalog_digest(v, (const void *)&r[i]) :
+					     product_digest(v, (const void *)&r[i]);
+	}
+	if (found == count)
+		return digest;
+	fprintf(stderr, "digest: a scan finds %llu of %llu %s\n", found, count,
+		catalogs ? "catalogs" : "products");
+	abort();
+}
+
+u64 snapshot_digest(const struct shelf_view *v)
+{
+	const struct shelf_root *r = v->root;
+	const u64 totals[] = { r->products, r->catalogs, r->memberships, r->attrs_bytes };
+
+	return bytes_digest(0, totals, sizeof(totals)) + scan(v, false, r->products) +
+	       31 * scan(v, true, r->catalogs);
+}
