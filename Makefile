@@ -29,6 +29,7 @@ help:
 	@echo 'make bench-uml  the module beside the hosted twin, under user-mode Linux'
 	@echo 'make soak       the torture test, hosted, at length: READS=10^9 COMMITS=10^5'
 	@echo 'make crash      writers killed at 1000 points, the power failing at 200, guests killed'
+	@echo 'make fuzz       decoder and commits, damaged files, apply'"'"'s lines: SECONDS=600'
 	@echo 'make install    module for the running kernel, tools, library (DESTDIR, PREFIX)'
 	@echo 'make clean      remove build/'
 
@@ -207,6 +208,65 @@ $(O)/bench/uml: tools/bench/uml/uml.c $(wildcard tools/bench/bench.[ch]) tools F
 bench-uml:
 	@tools/bench/uml/run
 
+# Fuzzers, by clang: see selftests/fuzz/run. Coverage is of our files alone; what
+# judges them runs without sanitizers, at speed.
+FUZZ := $(O)/fuzz
+FUZZ_PURE := arena slab sort table leaf merge directory product catalog idset batch snapshot \
+	reclaim pin retain trim
+FUZZ_GLUE := netlink decode stage message
+FUZZ_NAMES := $(addprefix linux/,cdev device fs idr kref memcontrol module mutex notifier percpu \
+	random sizes wait workqueue) net/genetlink net/net_namespace
+FUZZ_SAN := -fsanitize=address,undefined -fno-sanitize-recover=all
+FUZZ_COV := -fsanitize-coverage=inline-8bit-counters,pc-table
+FUZZ_CC := clang -std=gnu11 -O2 -g -fno-omit-frame-pointer -Wall -Wno-c2x-extensions -MMD -MP
+FUZZ_HOST := alloc kernel host
+FUZZ_JUDGE := account digest
+FUZZ_CTL := json scan base64 print
+fuzz_objs = $(1:%=$(FUZZ)/%.o)
+
+$(FUZZ)/kernel/.stamp: Makefile
+	@mkdir -p $(@D)/linux $(@D)/net
+	@for name in $(FUZZ_NAMES); do echo '#include "kernel.h"' >$(@D)/$$name.h; done
+	@touch $@
+
+$(FUZZ)/kmod/%.o: kmod/%.c $(FUZZ)/kernel/.stamp
+	@mkdir -p $(@D)
+	@$(FUZZ_CC) $(FUZZ_SAN) $(FUZZ_COV) -I$(FUZZ)/kernel -Iselftests/fuzz \
+		-include selftests/fuzz/alloc.h -c -o $@ $<
+
+$(FUZZ)/lib/%.o $(FUZZ)/shelfctl/%.o: $(FUZZ)/kernel/.stamp
+	@mkdir -p $(@D)
+	@$(FUZZ_CC) $(FUZZ_SAN) -fsanitize=fuzzer-no-link -include selftests/fuzz/alloc.h -c -o $@ \
+		tools/$(patsubst $(FUZZ)/%.o,%.c,$@)
+
+$(FUZZ)/hosted/%.o: selftests/hosted/%.c
+	@mkdir -p $(@D)
+	@$(FUZZ_CC) -include selftests/fuzz/alloc.h -c -o $@ $<
+
+$(FUZZ)/%.o: selftests/fuzz/%.c $(FUZZ)/kernel/.stamp
+	@mkdir -p $(@D)
+	@$(FUZZ_CC) -Wextra $(if $(filter oracle,$*),,$(FUZZ_SAN)) -I$(FUZZ)/kernel -Iselftests/fuzz \
+		-c -o $@ $<
+
+$(FUZZ)/apply: $(call fuzz_objs,apply-fuzz program sender oracle $(FUZZ_HOST) \
+		$(FUZZ_JUDGE:%=hosted/%) $(FUZZ_PURE:%=kmod/%) $(FUZZ_GLUE:%=kmod/%))
+	@clang $(FUZZ_SAN) -fsanitize=fuzzer -o $@ $^
+
+$(FUZZ)/file: $(call fuzz_objs,file-fuzz lib/adopt $(FUZZ_HOST) $(FUZZ_JUDGE:%=hosted/%) \
+		$(FUZZ_PURE:%=kmod/%) $(FUZZ_GLUE:%=kmod/%))
+	@clang $(FUZZ_SAN) -fsanitize=fuzzer -o $@ $^
+
+$(FUZZ)/lines: $(call fuzz_objs,lines-fuzz alloc $(FUZZ_CTL:%=shelfctl/%))
+	@clang $(FUZZ_SAN) -fsanitize=fuzzer -o $@ $^ $$(pkg-config --libs jansson)
+
+fuzz-programs: $(FUZZ)/apply $(FUZZ)/file $(FUZZ)/lines
+.SECONDARY:
+-include $(wildcard $(FUZZ)/*.d $(FUZZ)/*/*.d)
+
+SECONDS ?= 600
+fuzz: fuzz-programs
+	@selftests/fuzz/run $(SECONDS)
+
 install: $(O)/kmod/$(KERNEL)/shelf.ko tools
 	$(MAKE) -C /lib/modules/$(KERNEL)/build M=$(CURDIR)/$(O)/kmod/$(KERNEL) modules_install
 	depmod $(KERNEL)
@@ -218,5 +278,6 @@ clean:
 FORCE:
 .PHONY: all help modules tools tools-san hosted-tests guest-tests check check-debug \
 	check-hosted check-guest check-static soak tools-tsan demo demo-programs bench \
-	bench-peers bench-programs bench-guest bench-uml install clean crash-tests crash \
+	bench-peers bench-programs bench-guest bench-uml install clean crash-tests crash fuzz \
+	fuzz-programs \
 	FORCE
