@@ -29,6 +29,7 @@ help:
 	@echo 'make bench-uml  the module beside the hosted twin, under user-mode Linux'
 	@echo 'make soak       the torture test, hosted, at length: READS=10^9 COMMITS=10^5'
 	@echo 'make crash      writers killed at 1000 points, the power failing at 200, guests killed'
+	@echo 'make sweep      every allocation of commits, trims and openings fails: FAILURES=10^6'
 	@echo 'make fuzz       decoder and commits, damaged files, apply'"'"'s lines: SECONDS=600'
 	@echo 'make install    module for the running kernel, tools, library (DESTDIR, PREFIX)'
 	@echo 'make clean      remove build/'
@@ -53,11 +54,16 @@ LIBS = $$(pkg-config --libs libnl-genl-3.0) -lpthread
 tools-san:
 	@$(MAKE) -s -C tools O=$(CURDIR)/$(O)/tools SAN=address,undefined
 
-MODEL := selftests/hosted/model.c selftests/hosted/account.c
+MODEL := selftests/hosted/model.c selftests/hosted/account.c selftests/hosted/digest.c
 $(O)/hosted/%: selftests/hosted/%.c $(MODEL) $(wildcard selftests/hosted/*.h) tools-san
 	@mkdir -p $(@D)
 	@$(CC) $(HOSTED_FLAGS) -o $@ $< $(MODEL) $(O)/tools-address-undefined/libshelf.a \
-		-lcmocka $(LIBS)
+		-lcmocka $(LIBS) $(WRAP)
+
+# Whatever the library allocates can fail as well; at length without sanitizers.
+$(O)/hosted/sweep $(O)/sweep: WRAP := -Wl,--wrap=malloc,--wrap=calloc
+$(O)/sweep: selftests/hosted/sweep.c $(MODEL) $(wildcard selftests/hosted/*.h) tools FORCE
+	@$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -o $@ $< $(MODEL) $(O)/tools/libshelf.a $(LIBS) $(WRAP)
 
 # Threads that count, under the sanitizer for threads; and in a plugin that goes.
 $(O)/hosted/unit-count-thread: selftests/hosted/unit-count.c tools/lib/count.c $(wildcard tools/lib/*.h)
@@ -72,7 +78,7 @@ $(O)/hosted/count-plugin.so: selftests/hosted/count-plugin.c tools
 UNITS := $(patsubst selftests/%.c,$(O)/%,$(wildcard selftests/hosted/unit-*.c)) \
 	$(O)/hosted/unit-count-thread $(O)/hosted/count-plugin.so
 
-hosted-tests: $(UNITS) $(O)/hosted/abi-check $(O)/hosted/model-test $(O)/torture/torture \
+hosted-tests: $(UNITS) $(O)/hosted/abi-check $(O)/hosted/model-test $(O)/hosted/sweep $(O)/torture/torture \
 	$(O)/torture/torture-tsan
 
 # At full speed, and under the thread sanitizer, with a library for each.
@@ -156,6 +162,9 @@ crash-tests: $(CRASH)
 
 crash: crash-tests modules
 	@selftests/crash/run
+FAILURES ?= 1000000
+sweep: $(O)/sweep
+	$(O)/sweep --failures $(FAILURES)
 
 demo:
 	@tools/demo/demo
@@ -234,10 +243,9 @@ $(FUZZ)/kmod/%.o: kmod/%.c $(FUZZ)/kernel/.stamp
 	@$(FUZZ_CC) $(FUZZ_SAN) $(FUZZ_COV) -I$(FUZZ)/kernel -Iselftests/fuzz \
 		-include selftests/fuzz/alloc.h -c -o $@ $<
 
-$(FUZZ)/lib/%.o $(FUZZ)/shelfctl/%.o: $(FUZZ)/kernel/.stamp
+$(FUZZ)/tools/%.o: tools/%.c
 	@mkdir -p $(@D)
-	@$(FUZZ_CC) $(FUZZ_SAN) -fsanitize=fuzzer-no-link -include selftests/fuzz/alloc.h -c -o $@ \
-		tools/$(patsubst $(FUZZ)/%.o,%.c,$@)
+	@$(FUZZ_CC) $(FUZZ_SAN) -fsanitize=fuzzer-no-link -include selftests/fuzz/alloc.h -c -o $@ $<
 
 $(FUZZ)/hosted/%.o: selftests/hosted/%.c
 	@mkdir -p $(@D)
@@ -252,16 +260,16 @@ $(FUZZ)/apply: $(call fuzz_objs,apply-fuzz program sender oracle $(FUZZ_HOST) \
 		$(FUZZ_JUDGE:%=hosted/%) $(FUZZ_PURE:%=kmod/%) $(FUZZ_GLUE:%=kmod/%))
 	@clang $(FUZZ_SAN) -fsanitize=fuzzer -o $@ $^
 
-$(FUZZ)/file: $(call fuzz_objs,file-fuzz lib/adopt $(FUZZ_HOST) $(FUZZ_JUDGE:%=hosted/%) \
+$(FUZZ)/file: $(call fuzz_objs,file-fuzz tools/lib/adopt $(FUZZ_HOST) $(FUZZ_JUDGE:%=hosted/%) \
 		$(FUZZ_PURE:%=kmod/%) $(FUZZ_GLUE:%=kmod/%))
 	@clang $(FUZZ_SAN) -fsanitize=fuzzer -o $@ $^
 
-$(FUZZ)/lines: $(call fuzz_objs,lines-fuzz alloc $(FUZZ_CTL:%=shelfctl/%))
+$(FUZZ)/lines: $(call fuzz_objs,lines-fuzz alloc $(FUZZ_CTL:%=tools/shelfctl/%))
 	@clang $(FUZZ_SAN) -fsanitize=fuzzer -o $@ $^ $$(pkg-config --libs jansson)
 
 fuzz-programs: $(FUZZ)/apply $(FUZZ)/file $(FUZZ)/lines
 .SECONDARY:
--include $(wildcard $(FUZZ)/*.d $(FUZZ)/*/*.d)
+-include $(wildcard $(FUZZ)/*.d $(FUZZ)/*/*.d $(FUZZ)/tools/*/*.d)
 
 SECONDS ?= 600
 fuzz: fuzz-programs
@@ -279,5 +287,5 @@ FORCE:
 .PHONY: all help modules tools tools-san hosted-tests guest-tests check check-debug \
 	check-hosted check-guest check-static soak tools-tsan demo demo-programs bench \
 	bench-peers bench-programs bench-guest bench-uml install clean crash-tests crash fuzz \
-	fuzz-programs \
+	fuzz-programs sweep \
 	FORCE

@@ -209,6 +209,25 @@ static void account_closed(const struct arena *a)
 		FAIL("%u chunks closed, not %u", closed, a->closed);
 }
 
+/* What the newest snapshot has is not retired; what is, is counted. */
+static void account_retired(const struct reach *r)
+{
+	u32 i, j;
+
+	for (i = 0; i < r->a->max_chunks; i++) {
+		const struct chunk_meta *chunk = r->a->meta[i];
+		u32 retired = 0;
+
+		for (j = 0; chunk && j < CHUNK_PAGES; j++) {
+			retired += chunk->page[j].retired;
+			if (chunk->page[j].retired && r->page[i * CHUNK_PAGES + j])
+				FAIL("page %u of chunk %u is retired, but in use", j, i);
+		}
+		if (chunk && retired != chunk->retired)
+			FAIL("chunk %u: %u pages retired, not %u", i, retired, chunk->retired);
+	}
+}
+
 /* What is in use, but not reachable. */
 static void name_lost(const struct reach *r)
 {
@@ -237,6 +256,7 @@ void store_account(struct store *st)
 	store_reclaim(st);
 	st->quarantine_ns = quarantine;
 	reach_snapshot(&r, st->root_page);
+	account_retired(&r);
 	account_pins(st, &r);
 	used = (u64)a->chunks * CHUNK_PAGES - a->free_pages - 1;	/* page 0 */
 	if (used != r.pages || a->slot_bytes != r.slot_bytes) {

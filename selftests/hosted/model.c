@@ -127,7 +127,7 @@ static void change_product(struct model *m, struct batch *b, u32 i, u64 *random)
 		FAIL("put: %s", why);
 }
 
-static void delete_product(struct model *m, struct batch *b, u32 i)
+void model_delete(struct model *m, struct batch *b, u32 i)
 {
 	struct op op = { .id = m->id[i], .kind = SHELF_OP_DELETE };
 	const char *why;
@@ -187,7 +187,7 @@ void model_batch(struct model *m, struct batch *b, u32 ops, u64 *random)
 		if (what < 60)
 			change_product(m, b, i, random);
 		else if (what < 80)
-			delete_product(m, b, i);
+			model_delete(m, b, i);
 		else if (what < 98)
 			change_catalog(m, b, c, random);
 		else

@@ -57,6 +57,9 @@ struct model *model_copy(const struct model *m);
 /* Adds up to @ops random operations to @b and does them to @m. */
 void model_batch(struct model *m, struct batch *b, u32 ops, u64 *random);
 
+/* Deletes one of the model's products, be it there or not. */
+void model_delete(struct model *m, struct batch *b, u32 i);
+
 /* Aborts with a message unless the snapshot is what the model says. */
 void model_compare(const struct model *m, const struct shelf_view *view, u64 *random);
 
