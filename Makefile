@@ -57,8 +57,11 @@ tools-san:
 MODEL := selftests/hosted/model.c selftests/hosted/account.c selftests/hosted/digest.c
 $(O)/hosted/%: selftests/hosted/%.c $(MODEL) $(wildcard selftests/hosted/*.h) tools-san
 	@mkdir -p $(@D)
-	@$(CC) $(HOSTED_FLAGS) -o $@ $< $(MODEL) $(O)/tools-address-undefined/libshelf.a \
+	@$(CC) $(HOSTED_FLAGS) -o $@ $< $(MODEL) $(CASE) $(O)/tools-address-undefined/libshelf.a \
 		-lcmocka $(LIBS) $(WRAP)
+
+$(O)/hosted/model-test: CASE := selftests/hosted/case.c selftests/hosted/shrink.c
+$(O)/hosted/model-test: selftests/hosted/case.c selftests/hosted/shrink.c
 
 # Whatever the library allocates can fail as well; at length without sanitizers.
 $(O)/hosted/sweep $(O)/sweep: WRAP := -Wl,--wrap=malloc,--wrap=calloc

@@ -383,21 +383,6 @@ static void begin(const struct program_head *h)
 	sender_begin();
 }
 
-/* One generation at a time is revoked, and lets go with the next reclaim. */
-static void settle(void)
-{
-	u64 before, quarantine_ns = store->quarantine_ns;
-
-	store->quarantine_ns = 0;
-	do {
-		before = store->revocations;
-		while (store_reclaim(store) == RECLAIM_MORE)
-			;
-	} while (store->revocations != before);
-	store->quarantine_ns = quarantine_ns;
-	store_account(store);
-}
-
 /* Readers first, since accounting ends all quarantine. */
 static void finish(void)
 {
@@ -414,10 +399,10 @@ static void finish(void)
 			hold_check(i);
 	for (i = 0; i < PINS; i++)
 		pin_check(i);
-	settle();
+	store_account(store);
 	for (i = 0; i < PINS; i++)
 		unpin(i);
-	settle();
+	store_account(store);
 	host_end();
 }
 

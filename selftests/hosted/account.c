@@ -228,6 +228,20 @@ static void account_retired(const struct reach *r)
 	}
 }
 
+/* One generation at a time is revoked, and lets go with the next reclaim. */
+static void settle(struct store *st)
+{
+	u64 before, quarantine_ns = st->quarantine_ns;
+
+	st->quarantine_ns = 0;
+	do {
+		before = st->revocations;
+		while (store_reclaim(st) == RECLAIM_MORE)
+			;
+	} while (st->revocations != before);
+	st->quarantine_ns = quarantine_ns;
+}
+
 /* What is in use, but not reachable. */
 static void name_lost(const struct reach *r)
 {
@@ -249,12 +263,9 @@ void store_account(struct store *st)
 {
 	struct arena *a = &st->arena;
 	struct reach r = reach_begin(a);
-	u64 quarantine = st->quarantine_ns;
 	u64 used;
 
-	st->quarantine_ns = 0;
-	store_reclaim(st);
-	st->quarantine_ns = quarantine;
+	settle(st);
 	reach_snapshot(&r, st->root_page);
 	account_retired(&r);
 	account_pins(st, &r);

@@ -195,6 +195,81 @@ void model_batch(struct model *m, struct batch *b, u32 ops, u64 *random)
 	}
 }
 
+static u32 index_of(const s64 *ids, u32 n, s64 id)
+{
+	u32 i = 0;
+
+	while (i < n && ids[i] != id)
+		i++;
+	if (i == n)
+		FAIL("%lld is none of the model's ids", id);
+	return i;
+}
+
+static bool apply_change(struct model_product *p, const struct op *op, const void *data)
+{
+	if (op->kind == SHELF_OP_PATCH && !p->present)
+		return false;
+	if (op->kind == SHELF_OP_PUT) {
+		free(p->attrs);
+		*p = (struct model_product){ .present = true };
+	}
+	if (op->fields & FIELD_PRICE)
+		p->price = op->price;
+	if (op->fields & FIELD_STOCK)
+		p->stock = op->stock;
+	if (op->fields & FIELD_FLAGS)
+		p->flags = op->flags;
+	if (op->fields & FIELD_CURRENCY)
+		memcpy(p->currency, op->currency, sizeof(p->currency));
+	if (op->fields & FIELD_ATTRS) {
+		free(p->attrs);
+		p->len = op->len;
+		p->attrs = malloc(p->len + 1);
+		memcpy(p->attrs, data, p->len);
+	}
+	return true;
+}
+
+static void apply_members(const struct model *m, struct model_catalog *c,
+			  const struct op *op, const s64 *members)
+{
+	bool add = op->kind == SHELF_OP_CATALOG_ADD;
+	u32 i, k;
+
+	for (i = 0; i < op->len; i++) {
+		const s64 *at = bsearch(&members[i], m->id, MODEL_PRODUCTS, sizeof(m->id[0]),
+					compare_ids);
+
+		if (!at)
+			FAIL("%lld is none of the model's ids", members[i]);
+		k = (u32)(at - m->id);
+		c->count += add - c->member[k];
+		c->member[k] = add;
+	}
+}
+
+bool model_apply(struct model *m, const struct op *op, const void *data)
+{
+	struct model_catalog *c;
+	struct model_product *p;
+
+	if (!op_on_catalog(op)) {
+		p = &m->product[index_of(m->id, MODEL_PRODUCTS, op->id)];
+		if (op->kind != SHELF_OP_DELETE)
+			return apply_change(p, op, data);
+		free(p->attrs);
+		*p = (struct model_product){ 0 };
+		return true;
+	}
+	c = &m->catalog[index_of(m->catalog_id, MODEL_CATALOGS, op->id)];
+	if (op->kind == SHELF_OP_CATALOG_DELETE)
+		memset(c, 0, sizeof(*c));
+	else
+		apply_members(m, c, op, data);
+	return true;
+}
+
 static void compare_product(const struct model *m, const struct shelf_view *v, u32 i)
 {
 	static _Thread_local u8 attrs[SHELF_ATTRS_MAX];

@@ -60,6 +60,12 @@ void model_batch(struct model *m, struct batch *b, u32 ops, u64 *random);
 /* Deletes one of the model's products, be it there or not. */
 void model_delete(struct model *m, struct batch *b, u32 i);
 
+/*
+ * Does an operation that was written down, on ids that the model has. False: it is a
+ * patch of what is not there.
+ */
+bool model_apply(struct model *m, const struct op *op, const void *data);
+
 /* Aborts with a message unless the snapshot is what the model says. */
 void model_compare(const struct model *m, const struct shelf_view *view, u64 *random);
 
