@@ -5,6 +5,10 @@
  *
  * The mutator knows where steps begin; half of the time libFuzzer's own does the
  * work, so that what they carry is tried as well.
+ *
+ * Seen to fail with: a refused operation that does not poison its batch; a catalog's
+ * old slot that is not retired; a pin that keeps nothing of its own generation; oldest
+ * that is not raised; table_prune_empty() left out of table_merge() (nodes-lost).
  */
 #include "libfuzzer.h"
 #include "program.h"

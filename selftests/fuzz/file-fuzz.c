@@ -4,6 +4,8 @@
  * everything in it: eight bytes each, a page of those in use, an offset, how, and a
  * value. Either it is refused, or all is found by its id, pages and slots add up,
  * and what deletes and trims everything goes on with it.
+ *
+ * Seen to fail with a node that has nothing, which was taken (node-of-nothing).
  */
 #include "../hosted/account.h"
 #include "../hosted/digest.h"

@@ -3,6 +3,8 @@
  * P5: the reader of apply's lines. Whatever the text is, it is refused with a
  * message and a column inside of it, or it is an operation; a put or an add that is
  * printed again is the same when it is read again, and is printed the same.
+ *
+ * Seen to fail with scan_space() that takes a blank for a token.
  */
 #include <stdlib.h>
 #include <string.h>

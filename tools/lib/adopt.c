@@ -261,15 +261,20 @@ static u32 level_entry(const struct level *l, u32 index)
 	return l->entries[l->page ? shelf_node_index(l->page, index) : index];
 }
 
-/* Recursion is as deep as the trie, at most SHELF_LEVELS. */
+/*
+ * Recursion is as deep as the trie, at most SHELF_LEVELS. A node that has nothing
+ * would be written over by the next put, and lost.
+ */
 static bool check_table(struct census *c, const struct level *l)
 {
+	bool any = !l->page;
 	u32 index = 0, n, i;
 
 	while (index < 1U << l->bits) {
 		u32 entry = level_entry(l, index);
 
 		n = 1;
+		any |= entry;
 		if (shelf_entry_tag(entry) >= SHELF_TAG_NODE) {
 			if (!check_node(c, l, index, entry))
 				return false;
@@ -283,7 +288,7 @@ static bool check_table(struct census *c, const struct level *l)
 				return false;
 		index += n;
 	}
-	return true;
+	return any;
 }
 
 static bool check_trie(struct census *c, const u32 *dir, u32 bits, u32 kind)
