@@ -130,6 +130,38 @@ static void test_allocation_sweep(void **state)
 	hosted_close(h);
 }
 
+/*
+ * P5: so does every n-th of a commit that adds chunks, and nothing of them is left
+ * behind (what leaks is found at exit). Seen to fail with a chunk's description kept
+ * by arena_add() when there is no chunk.
+ */
+static void test_growth_sweep(void **state)
+{
+	struct hosted *h = make(32 * MIB, 0);
+	struct batch b = new_batch();
+	struct report report;
+	u32 chunks, i;
+	long n = 0;
+
+	(void)state;
+	put_range(h, 0, 1, 1);
+	chunks = h->store.arena.chunks;
+	for (i = 0; i < 40000; i++)
+		stage(&b, SHELF_OP_PUT, i, FIELD_PRICE, 2, NULL, 0);
+	do {
+		model_account(h);
+		assert_int_equal(product(h, 0)->price, 1);
+		shim_fail_in = ++n;
+	} while (hosted_commit(h, &b, NULL, &report) == -ENOMEM);
+	shim_fail_in = 0;
+	assert_int_equal(report.error, 0);
+	assert_int_equal(product(h, 39999)->price, 2);
+	assert_true(h->store.arena.chunks >= chunks + 2);
+	assert_true(n > 8);
+	batch_free(&b);
+	hosted_close(h);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -137,6 +169,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_reuse_is_told),
 		cmocka_unit_test(test_early_reuse),
 		cmocka_unit_test(test_allocation_sweep),
+		cmocka_unit_test(test_growth_sweep),
 	};
 
 	UNIT_MAIN(tests, argc, argv);
