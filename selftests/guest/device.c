@@ -7,7 +7,7 @@
  * Seen to fail with idr_replace() left out of shelf_hide(), so that a node
  * that somebody kept still leads to the dead shelf; with the mode left out of
  * shelf_devnode(); with atomic_dec() left out of shelf_close(); and with one file of
- * sysfs in place of another (sysfs_is_as_documented).
+ * sysfs in place of another, or with an address for its value (sysfs_is_as_documented).
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -109,10 +109,16 @@ TEST_F(device, is_changed_by_root_alone)
 	EXPECT_EQ(2, sysfs_value(self->k.name, "generation"));
 }
 
+/* Numbers, none of which is the kernel's half of addresses. */
 static bool is_value(const char *text)
 {
-	while (isdigit(*text) || *text == ' ')
-		text++;
+	char *end;
+
+	while (isdigit(*text)) {
+		if (strtoull(text, &end, 10) >> 63)
+			return false;
+		text = end + (*end == ' ');
+	}
 	return text[0] == '\n' && !text[1];
 }
 

@@ -4,14 +4,14 @@
  * changes a shelf, or as much as lists it, and only from the host's own network
  * namespace. Whoever the device's group lets in reads, and changes nothing.
  *
- * Seen to fail: with GENL_ADMIN_PERM dropped (nobody, no_net_admin, own_user,
- * own_user_and_network, nobodys_user_and_network, readers); with
- * GENL_UNS_ADMIN_PERM in its place and the family let into every network
+ * Seen to fail: with GENL_ADMIN_PERM dropped, be it of TRIM alone (nobody,
+ * no_net_admin, own_user, own_user_and_network, nobodys_user_and_network, readers);
+ * with GENL_UNS_ADMIN_PERM in its place and the family let into every network
  * namespace (the two of own user and network, other_network); without
- * GENL_MCAST_CAP_NET_ADMIN (nobody, no_net_admin, own_user, readers); with a
- * device that all can read (readers). GENL_UNS_ADMIN_PERM alone breaks nothing:
- * the family answers in the initial network namespace only, which belongs to
- * the initial user namespace.
+ * GENL_MCAST_CAP_NET_ADMIN (nobody, no_net_admin, own_user, readers); with a device
+ * that all can read (readers). GENL_UNS_ADMIN_PERM alone breaks nothing: the family
+ * answers in the initial network namespace only, which belongs to the initial user
+ * namespace.
  */
 #include <grp.h>
 #include <linux/capability.h>
@@ -83,7 +83,7 @@ struct person {
 static void spell(struct msg *m, const struct wire *nl, int cmd, __u64 cookie)
 {
 	msg_start(m, nl, (__u8)cmd);
-	if (cmd >= SHELF_CMD_BATCH_OPS)
+	if (cmd >= SHELF_CMD_BATCH_OPS && cmd <= SHELF_CMD_BATCH_ABORT)
 		msg_u64(m, SHELF_A_COOKIE, cookie);
 	else
 		msg_string(m, SHELF_A_NAME,
@@ -94,16 +94,18 @@ static void spell(struct msg *m, const struct wire *nl, int cmd, __u64 cookie)
 		msg_u64(m, SHELF_A_BATCH_BYTES, 1 << 20);
 	if (cmd == SHELF_CMD_BATCH_OPS)
 		op_product(m, SHELF_OP_PUT, 3, 30);
+	if (cmd == SHELF_CMD_PINS)
+		m->head.nlmsg_flags |= NLM_F_DUMP;
 }
 
-/* Says every command, and the dump; returns how many weren't refused as due. */
+/* Says every command, and GET's dump; returns how many weren't refused as due. */
 static int say_all(struct wire *nl, __u64 cookie, int error)
 {
 	struct answer a;
 	int cmd, wrong = 0;
 
-	for (cmd = SHELF_CMD_CREATE; cmd <= SHELF_CMD_BATCH_ABORT + 1; cmd++) {
-		bool list = cmd > SHELF_CMD_BATCH_ABORT;
+	for (cmd = SHELF_CMD_CREATE; cmd <= SHELF_CMD_TRIM + 1; cmd++) {
+		bool list = cmd > SHELF_CMD_TRIM;
 
 		spell(&msg, nl, list ? SHELF_CMD_GET : cmd, cookie);
 		if (list) {
