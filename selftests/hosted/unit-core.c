@@ -118,7 +118,10 @@ static void test_attrs(void **state)
 	hosted_close(h);
 }
 
-/* What staging refuses, and with which error. */
+/*
+ * What staging refuses, and with which error. Seen to fail with a length compared as
+ * 16 bits.
+ */
 static void test_refusals(void **state)
 {
 	static const struct {
@@ -130,6 +133,14 @@ static void test_refusals(void **state)
 		{ { .kind = SHELF_OP_CATALOG_ADD }, -EINVAL },
 		{ { .kind = SHELF_OP_CATALOG_REMOVE }, -EINVAL },
 		{ { .kind = SHELF_OP_CATALOG_ADD, .len = SHELF_MEMBERS_MAX + 1 }, -EMSGSIZE },
+		/* And what 16 bits, or a sign, would take for less. */
+		{ { .kind = SHELF_OP_CATALOG_ADD, .len = (1 << 16) + 1 }, -EMSGSIZE },
+		{ { .kind = SHELF_OP_CATALOG_REMOVE, .len = U32_MAX }, -EMSGSIZE },
+		{ { .kind = SHELF_OP_PUT, .fields = FIELD_ATTRS,
+		    .len = SHELF_ATTRS_MAX + 1 }, -EMSGSIZE },
+		{ { .kind = SHELF_OP_PUT, .fields = FIELD_ATTRS,
+		    .len = (1 << 16) + 1 }, -EMSGSIZE },
+		{ { .kind = SHELF_OP_PATCH, .fields = FIELD_ATTRS, .len = U32_MAX }, -EMSGSIZE },
 		{ { .kind = SHELF_OP_DELETE, .fields = FIELD_PRICE }, -EINVAL },
 		{ { .kind = SHELF_OP_DELETE, .len = 1 }, -EINVAL },
 		{ { .kind = SHELF_OP_PUT, .len = 1 }, -EINVAL },
