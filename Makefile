@@ -148,6 +148,12 @@ coverage:
 
 .PHONY: coverage
 
+# Bugs put into copies of the tree, one at a time: does a test notice?
+check-planted:
+	@selftests/planted/run
+
+.PHONY: check-planted
+
 READS ?= 1000000000
 COMMITS ?= 100000
 soak: $(O)/torture/torture
