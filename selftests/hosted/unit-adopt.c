@@ -6,7 +6,8 @@
  *
  * Seen to fail without each of these in adopt.c: the look at slot 0's state and at
  * its chain; either bound on a chain's slots, and that on its steps; the lookup of
- * each record; the comparison of the entries that name one leaf.
+ * each record; the comparison of the entries that name one leaf. And with an oldest
+ * that forget_quarantine() leaves as it was (test_quarantine_is_told).
  */
 #include <fcntl.h>
 #include <unistd.h>
@@ -217,12 +218,35 @@ static void test_entries(void **state)
 	refused("a node of one bit less", &smaller, 1);
 }
 
+/* P3: what the last writer had in quarantine is used at once, and readers are told. */
+static void test_quarantine_is_told(void **state)
+{
+	const struct hosted_config config = { .max_bytes = 8 * MIB, .quarantine_ms = 3600000 };
+	char other[sizeof(path) + 8];
+	struct hosted *h;
+
+	(void)state;
+	snprintf(other, sizeof(other), "%s.other", path);
+	assert_int_equal(hosted_create_file(other, &config), 0);
+	assert_int_equal(hosted_open_writer(other, &h), 0);
+	put_range(h, 0, 100, 1);
+	put_range(h, 0, 100, 2);
+	assert_true(h->store.control->oldest < 2);
+	hosted_close(h);
+	assert_int_equal(hosted_open_writer(other, &h), 0);
+	assert_int_equal(h->store.generation, 3);
+	assert_int_equal(h->store.control->oldest, 3);
+	hosted_close(h);
+	unlink(other);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_chains),
 		cmocka_unit_test(test_entries),
 		cmocka_unit_test(test_goes_on),
+		cmocka_unit_test(test_quarantine_is_told),
 	};
 
 	if (argc > 1)
