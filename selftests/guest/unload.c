@@ -5,7 +5,8 @@
  * can once all is gone. SHELF_KO names the module's file, so that it can be put
  * back; without it, it is not taken out.
  *
- * Seen to fail with try_module_get() and module_put() left out of registry.c.
+ * Seen to fail with try_module_get() and module_put() left out of registry.c, and the
+ * owner of shelf_fs_type with them: its mount holds the module as well.
  */
 #include <errno.h>
 #include <fcntl.h>
