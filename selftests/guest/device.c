@@ -6,8 +6,9 @@
  *
  * Seen to fail with idr_replace() left out of shelf_hide(), so that a node
  * that somebody kept still leads to the dead shelf; with the mode left out of
- * shelf_devnode(); with atomic_dec() left out of shelf_close(); and with one file of
- * sysfs in place of another, or with an address for its value (sysfs_is_as_documented).
+ * shelf_devnode(); with atomic_dec() left out of shelf_close(); with one file of
+ * sysfs in place of another, or with an address for its value (sysfs_is_as_documented);
+ * and with HASH_SEED ignored (has_the_seed_that_was_asked_for).
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -153,7 +154,7 @@ static DIR *open_sysfs(const struct kit *k)
 	return opendir(path);
 }
 
-TEST_F(device, sysfs_is_as_documented)
+TEST_F_TIMEOUT(device, sysfs_is_as_documented, 120)
 {
 	char cell[DOC_CELL], *name, *rest;
 	DIR *dir = open_sysfs(&self->k);
@@ -254,6 +255,22 @@ TEST_F(device, a_name_is_free_at_once)
 		shelf_close(t);
 	}
 	EXPECT_TRUE(events(old.fd) & POLLHUP);
+	shelf_close(s);
+}
+
+/* Where an id lies follows from it: what was found with a seed can be had again. */
+TEST_F(device, has_the_seed_that_was_asked_for)
+{
+	const __u64 seed = 0x5eed5eed5eedULL;
+	const struct shelf_settings settings = { .max_bytes = 4 * CHUNK,
+						 .quarantine_ms = -1, .seed = &seed };
+	struct kit *k = &self->k;
+	struct shelf *s;
+
+	ASSERT_EQ(0, kit_destroy(k));
+	ASSERT_EQ(0, shelf_create(k->name, &settings, NULL));
+	ASSERT_EQ(0, shelf_open(k->name, 0, &s));
+	EXPECT_EQ(seed, s->control->seed);
 	shelf_close(s);
 }
 
