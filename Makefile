@@ -117,6 +117,18 @@ $(O)/guest/%: selftests/guest/%.c $(wildcard selftests/guest/lib/*) $(O)/kernel/
 		-o $@ $< $(GUEST_LIB) \
 		$(O)/tools/libshelf.a $(LIBS)
 
+# The fuzzer is several files.
+FUZZ_GUEST := $(wildcard selftests/fuzz/guest/*.c)
+$(O)/guest/fuzz: selftests/guest/fuzz.c $(FUZZ_GUEST) $(GUEST_LIB) tools \
+		$(wildcard selftests/guest/lib/*.h selftests/fuzz/guest/*.h) FORCE
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -o $@ $(filter %.c,$^) \
+		$(O)/tools/libshelf.a $(LIBS)
+
+CALLS ?= 1000000
+fuzz-guest:
+	@selftests/fuzz/guest/run $(CALLS)
+
 guest-tests: $(GUEST) $(O)/torture/torture
 
 # What only a kernel that checks itself can tell.
@@ -296,5 +308,5 @@ FORCE:
 .PHONY: all help modules tools tools-san hosted-tests guest-tests check check-debug \
 	check-hosted check-guest check-static soak tools-tsan demo demo-programs bench \
 	bench-peers bench-programs bench-guest bench-uml install clean crash-tests crash fuzz \
-	fuzz-programs sweep \
+	fuzz-programs sweep fuzz-guest \
 	FORCE

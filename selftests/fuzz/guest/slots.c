@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/* What a program runs in, and how it is run. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fuzz.h"
+
+void slots_init(struct slots *s, unsigned int worker)
+{
+	unsigned int i;
+
+	memset(s, 0, sizeof(*s));
+	s->worker = worker;
+	for (i = 0; i < SLOTS; i++) {
+		s->file[i] = -1;
+		s->sock[i].fd = -1;
+	}
+}
+
+static void helpers_end(struct slots *s)
+{
+	while (s->threads)
+		pthread_join(s->thread[--s->threads], NULL);
+	while (s->children) {
+		pid_t pid = s->child[--s->children];
+
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+}
+
+/* A program leaves nothing behind but shelves. */
+void slots_drop(struct slots *s)
+{
+	unsigned int i;
+
+	helpers_end(s);
+	for (i = 0; i < SLOTS; i++) {
+		if (s->file[i] >= 0)
+			close(s->file[i]);
+		wire_close(&s->sock[i]);
+	}
+	munmap((void *)WINDOW_FIRST, SLOTS * WINDOW_BYTES);
+	slots_init(s, s->worker);
+}
+
+static int fail_write(unsigned int nth)
+{
+	static __thread int fd = -2;
+	char path[64];
+
+	if (fd == -2) {
+		snprintf(path, sizeof(path), "/proc/self/task/%d/fail-nth", gettid());
+		fd = open(path, O_RDWR | O_CLOEXEC);
+	}
+	return fd < 0 ? -1 : dprintf(fd, "%u", nth);
+}
+
+/* Only what the module is asked for may fail: not threads, nor pages that are touched. */
+static bool may_fail(const struct call *c)
+{
+	const char *name = ops[c->op].name;
+
+	return !strcmp(name, "ioctl") || !strcmp(name, "send") || !strcmp(name, "open") ||
+	       !strcmp(name, "mmap") || !strcmp(name, "sysfs");
+}
+
+static long run_call(struct lane *l, const struct call *c)
+{
+	unsigned int nth = may_fail(c) ? l->fail : 0;
+	long ret;
+
+	l->news = 0;
+	if (nth) {
+		l->fail = 0;
+		fail_write(nth);
+	}
+	ret = ops[c->op].run(l, c);
+	if (nth && fail_write(0) < 0)
+		fail_write(0);		/* the first attempt was what failed */
+	return ret;
+}
+
+static void count(long ret)
+{
+	__atomic_fetch_add(&shared->calls, 1, __ATOMIC_RELAXED);
+	if (ret < 0)
+		__atomic_fetch_add(&shared->refused, 1, __ATOMIC_RELAXED);
+}
+
+void run_calls(struct lane *l, unsigned int n)
+{
+	while (n-- && l->next < l->program->calls && !stopped()) {
+		const struct call *c = &l->program->call[l->next++];
+		bool fresh;
+		long ret;
+
+		if (!l->alone)
+			cover_begin();
+		ret = run_call(l, c);
+		fresh = !l->alone && cover_end();
+		if (!l->alone && outcome_new(c, ret, l->news))
+			fresh = true;
+		l->fresh |= fresh;
+		count(ret);
+	}
+}
