@@ -100,6 +100,33 @@ static void add_ops(struct rng *r, struct call *c)
 	c->arg[SEND_TIMES] = one_in(r, 60) ? 4000 : PICK(r, times);
 }
 
+/* Nothing of which is refused while there is memory. */
+void make_sound_ops(struct rng *r, struct call *c)
+{
+	static const __u32 counts[] = { 1, 4, 5, 20, 100, 447, 448, 1500 };
+	static const __u32 lengths[] = { 0, 1, 30, 100, 3576, 3577, 9000, 30000 };
+	static const __u64 times[] = { 1, 3, 10, 40, 300 };
+	struct field *f;
+
+	make_message(r, c, 0);
+	c->arg[SEND_CMD] = SHELF_CMD_BATCH_OPS;
+	c->fields = 0;
+	add_field(c, SHELF_A_COOKIE, FORM_COOKIE, c->arg[1]);
+	add_field(c, SHELF_A_OP, FORM_OPEN, 0);
+	add_field(c, SHELF_OP_A_KIND, FORM_U8, SHELF_OP_PUT);
+	add_field(c, SHELF_OP_A_PRODUCT, FORM_U64, below(r, 40));
+	f = add_field(c, SHELF_OP_A_ATTRS, FORM_BYTES, rnd(r) & 0xff);
+	f->len = one_in(r, 3) ? PICK(r, lengths) : below(r, 100);
+	add_field(c, 0, FORM_CLOSE, 0);
+	add_field(c, SHELF_A_OP, FORM_OPEN, 0);
+	add_field(c, SHELF_OP_A_KIND, FORM_U8, SHELF_OP_CATALOG_ADD);
+	add_field(c, SHELF_OP_A_CATALOG, FORM_U64, below(r, 20));
+	f = add_field(c, SHELF_OP_A_MEMBERS, FORM_IDS, below(r, 40));
+	f->len = one_in(r, 2) ? PICK(r, counts) : 1 + below(r, 10);
+	add_field(c, 0, FORM_CLOSE, 0);
+	c->arg[SEND_TIMES] = PICK(r, times);
+}
+
 static void add_commit(struct rng *r, struct call *c)
 {
 	if (one_in(r, 4))

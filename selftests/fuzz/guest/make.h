@@ -25,6 +25,7 @@ void make_nap(struct rng *r, struct call *c);
 
 /* Of a message: by command, as it should be. */
 void make_message(struct rng *r, struct call *c, __u8 cmd);
+void make_sound_ops(struct rng *r, struct call *c);
 void make_query(struct rng *r, struct call *c, unsigned int nr);
 struct field *add_field(struct call *c, __u16 type, __u8 form, __u64 value);
 __u64 some_id(struct rng *r);

@@ -43,7 +43,7 @@ static void append_message(struct rng *r, struct program *p, __u8 cmd)
 static void prologue(struct rng *r, struct program *p)
 {
 	__u64 name = one_in(r, 3) ? below(r, 3) : 0;
-	unsigned int batches = below(r, 3);
+	unsigned int batches = below(r, 4);
 	struct call *c;
 
 	append(p, "socket");
@@ -55,9 +55,9 @@ static void prologue(struct rng *r, struct program *p)
 	while (batches--) {
 		append_message(r, p, SHELF_CMD_BATCH_BEGIN);
 		p->call[p->calls - 1].field[0].value = name;
-		append_message(r, p, SHELF_CMD_BATCH_OPS);
+		make_sound_ops(r, append(p, "send"));
 		append_message(r, p, SHELF_CMD_BATCH_COMMIT);
-		append(p, "recv")->arg[2] = one_in(r, 2) ? 40 : 0;
+		append(p, "recv")->arg[2] = one_in(r, 4) ? 0 : 60;
 	}
 	if (one_in(r, 2)) {
 		make_mmap(r, append(p, "mmap"));

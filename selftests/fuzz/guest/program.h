@@ -73,7 +73,7 @@ static inline bool one_in(struct rng *r, __u64 n)
  */
 #define PROGRAM_TEXT	(64U << 10)
 
-/* Returns how long the text is; "---" ends it. */
+/* Returns how long the text is; a line that begins with "---" ends it. */
 size_t program_print(const struct program *p, char text[PROGRAM_TEXT]);
 /* The next program of @f: 1; 0 at the end; -1, having said why, if it makes no sense. */
 int program_read(struct program *p, FILE *f);

@@ -62,12 +62,13 @@ static void journal_begin(void)
 
 static void journal_add(const struct program *p)
 {
-	static char text[PROGRAM_TEXT];
+	static char text[PROGRAM_TEXT + 64];
 	size_t len;
 
 	if (journal < 0)
 		return;
-	len = program_print(p, text);
+	len = program_print(p, text) - 1;
+	len += sprintf(text + len, " after %llu calls of all workers\n", shared->calls);
 	if (write(journal, text, len) != (ssize_t)len)
 		fault("the journal can't be written");
 }
