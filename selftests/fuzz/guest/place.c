@@ -90,6 +90,18 @@ void *place_at(const struct lane *l, __u64 place, size_t bytes, size_t *can)
 	}
 }
 
+unsigned int place_group(__u64 place)
+{
+	switch (place % PLACES) {
+	case PLACE_ODD:
+		return PLACE_GOOD;
+	case PLACE_BREACH:
+		return PLACE_END;
+	default:
+		return place % PLACES;
+	}
+}
+
 const __u64 *place_room(__u64 place, size_t *bytes)
 {
 	*bytes = LOOKED_AT;

@@ -21,6 +21,8 @@ void places_exit(void);
  * can be written. @room is set to how many of them can be.
  */
 void *place_at(const struct lane *l, __u64 place, size_t bytes, size_t *room);
+/* Places of the same group may overlap. */
+unsigned int place_group(__u64 place);
 /* The beginning of PLACE_ROOM, where answers are, or NULL if @place is another. */
 const __u64 *place_room(__u64 place, size_t *bytes);
 
