@@ -22,7 +22,7 @@
 /**
  * struct progress - of one worker
  * @recent: the last programs, the current one at @at modulo RECENT
- * @begun_ns: when it began; 0: none is running
+ * @begun_ns: when its latest call began; 0: none is running
  */
 struct progress {
 	unsigned int at;

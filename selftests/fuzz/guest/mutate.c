@@ -39,26 +39,55 @@ static void append_message(struct rng *r, struct program *p, __u8 cmd)
 	make_message(r, append(p, "send"), cmd);
 }
 
+static void append_ioctl(struct program *p, unsigned int nr, __u64 size, __u8 form,
+			 __u64 value)
+{
+	struct call *c = append(p, "ioctl");
+
+	c->arg[IOCTL_CMD] = 0xc500 + nr;
+	c->arg[IOCTL_SIZE] = size;
+	add_field(c, form == FORM_PIN ? 8 : 16, form, value);
+}
+
+/* Its lease is over when the next commit needs the memory, or long after. */
+static void append_pin(struct rng *r, struct program *p)
+{
+	append_ioctl(p, 6, 40, FORM_U64, one_in(r, 4) ? 0 : 1 + below(r, 2000000));
+}
+
+static void append_unpin(struct rng *r, struct program *p)
+{
+	append(p, "nap")->arg[0] = below(r, 8);
+	append_ioctl(p, 7, 16, FORM_PIN, 0);
+}
+
 /* What most calls need: a shelf with something in it, a socket, a file, a mapping. */
 static void prologue(struct rng *r, struct program *p)
 {
 	__u64 name = one_in(r, 3) ? below(r, 3) : 0;
 	unsigned int batches = below(r, 4);
+	bool pinned = one_in(r, 2);
 	struct call *c;
 
 	append(p, "socket");
 	append_message(r, p, SHELF_CMD_CREATE);
 	p->call[p->calls - 1].field[0].value = name;
+	if (pinned)
+		add_field(&p->call[p->calls - 1], SHELF_A_QUARANTINE_MS, FORM_U32, 0);
 	c = append(p, "open");
 	c->arg[1] = name;
 	c->arg[2] = 04000;	/* O_NONBLOCK */
 	while (batches--) {
+		if (pinned)
+			append_pin(r, p);
 		append_message(r, p, SHELF_CMD_BATCH_BEGIN);
 		p->call[p->calls - 1].field[0].value = name;
 		make_sound_ops(r, append(p, "send"));
 		append_message(r, p, SHELF_CMD_BATCH_COMMIT);
 		append(p, "recv")->arg[2] = one_in(r, 4) ? 0 : 60;
 	}
+	if (pinned && one_in(r, 2))
+		append_unpin(r, p);
 	if (one_in(r, 2)) {
 		make_mmap(r, append(p, "mmap"));
 		p->call[p->calls - 1].arg[1] = 0;
