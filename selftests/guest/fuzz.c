@@ -15,6 +15,12 @@
  * call may change, that is not as it was; a shelf that can be written; a signal from
  * a mapping; an answer with an address of the kernel's, or longer than it should be; a
  * call that never returns; anything left when all is closed and destroyed.
+ *
+ * Seen to fail on Debian's 6.1, seed 3, two workers: without the bound on GET_MANY's
+ * count (after 2,467 calls); with an answer of the caller's size, which has bytes of
+ * the stack (3,120); with a lock taken twice where an operation is refused (2,293); and,
+ * the kernel having died and the journal told why, without a look whether COOKIE is
+ * there (some 220).
  */
 #include <getopt.h>
 #include <signal.h>
@@ -178,6 +184,17 @@ static void tell(__u64 begin)
 	fflush(stdout);
 }
 
+/* When to look again: it shall take a tenth of the time at most. */
+static __u64 look_at_witness(void)
+{
+	__u64 begin = now_ns(), cost;
+
+	if (witness_wrong())
+		fault("the witness is not as it was");
+	cost = now_ns() - begin;
+	return begin + (10 * cost > LOOK_NS ? 10 * cost : LOOK_NS);
+}
+
 static void watch(__u64 begin)
 {
 	int log = log_open();
@@ -189,16 +206,13 @@ static void watch(__u64 begin)
 		look_for_stuck();
 		if (now_ns() < look)
 			continue;
-		if (witness_wrong())
-			fault("the witness is not as it was");
-		look = now_ns() + LOOK_NS;
+		look = look_at_witness();
 		if (now_ns() > told + 60ULL * 1000000000) {
 			told = now_ns();
 			tell(begin);
 		}
 	}
-	if (witness_wrong())
-		fault("the witness is not as it was");
+	look_at_witness();
 }
 
 /* In time for a program to come to its end; then what hangs, hangs. */
