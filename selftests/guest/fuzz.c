@@ -20,7 +20,8 @@
  * count (after 2,467 calls); with an answer of the caller's size, which has bytes of
  * the stack (3,120); with a lock taken twice where an operation is refused (2,293); and,
  * the kernel having died and the journal told why, without a look whether COOKIE is
- * there (some 220).
+ * there (some 220), and with revoked pins left in their file's list when they are freed
+ * (some 1,450, with slub_debug=FZPU).
  */
 #include <getopt.h>
 #include <signal.h>
@@ -108,6 +109,36 @@ static void quieten(void)
 		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/ignore-gfp-wait", files[i]);
 		write_file(path, "N");
 	}
+}
+
+/* A program's text is the same program: else what failed could not be run again. */
+static bool text_right(const struct program *p)
+{
+	static char text[PROGRAM_TEXT], again[PROGRAM_TEXT];
+	static struct program copy;
+	size_t len = program_print(p, text);
+	FILE *f = fmemopen(text, len, "r");
+	bool good = f && program_read(&copy, f) == 1;
+
+	if (f)
+		fclose(f);
+	return good && program_print(&copy, again) == len && !memcmp(text, again, len);
+}
+
+static bool texts_right(void)
+{
+	struct rng r = { options.seed };
+	static struct program p, other;
+	unsigned int i, wrong = 0;
+
+	for (i = 0; i < 100; i++) {
+		program_make(&r, &other);
+		program_make(&r, &p);
+		program_mutate(&r, &p, &other);
+		program_mutate(&r, &p, &other);
+		wrong += !text_right(&p);
+	}
+	return !wrong;
 }
 
 static int setup(void)
@@ -301,6 +332,8 @@ int main(int argc, char **argv)
 	parse(argc, argv);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	printf("TAP version 13\n# --seed %llu\n", options.seed);
+	if (!result(texts_right(), "programs are what their text says"))
+		return 1;
 	if (setup()) {
 		puts("Bail out! no shelf to work on");
 		return 2;

@@ -43,12 +43,14 @@ static void put_arg(struct writer *w, char kind, __u64 value)
 
 static void put_field(struct writer *w, const struct field *f)
 {
+	bool nest = f->form == FORM_OPEN || f->form == FORM_CLOSE;
+
 	put(w, " %u:%s", f->type, form_names[f->form]);
 	if (f->form == FORM_PTR)
 		put(w, "=%s", place_names[f->value % PLACES]);
-	else if (f->form != FORM_OPEN && f->form != FORM_CLOSE)
+	else if (!nest)
 		put(w, "=0x%llx", f->value);
-	if (f->len)
+	if (f->len && !nest)
 		put(w, "*%u", f->len);
 	if (f->skew)
 		put(w, "~%d", f->skew);
