@@ -31,6 +31,9 @@ help:
 	@echo 'make crash      writers killed at 1000 points, the power failing at 200, guests killed'
 	@echo 'make sweep      every allocation of commits, trims and openings fails: FAILURES=10^6'
 	@echo 'make fuzz       decoder and commits, damaged files, apply'"'"'s lines: SECONDS=600'
+	@echo 'make fuzz-long  decoder and commits, without sanitizers: EXECUTIONS=10^8'
+	@echo 'make fuzz-guest  calls of all interfaces, guided by coverage, in a VM: CALLS=10^6'
+	@echo 'make check-planted  bugs put in on purpose, one at a time: does a test notice?'
 	@echo 'make install    module for the running kernel, tools, library (DESTDIR, PREFIX)'
 	@echo 'make clean      remove build/'
 
@@ -164,8 +167,6 @@ coverage:
 check-planted:
 	@selftests/planted/run
 
-.PHONY: check-planted
-
 READS ?= 1000000000
 COMMITS ?= 100000
 soak: $(O)/torture/torture
@@ -245,7 +246,8 @@ FUZZ_PURE := arena slab sort table leaf merge directory product catalog idset ba
 	reclaim pin retain trim
 FUZZ_GLUE := netlink decode stage message
 FUZZ_NAMES := $(addprefix linux/,cdev device fs idr kref memcontrol module mutex notifier percpu \
-	random sizes wait workqueue) net/genetlink net/net_namespace
+	random sizes wait workqueue) net/genetlink net/net_namespace \
+	trace/define_trace
 FUZZ_SAN := -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZ_COV := -fsanitize-coverage=inline-8bit-counters,pc-table
 FUZZ_CC := clang -std=gnu11 -O2 -g -fno-omit-frame-pointer -Wall -Wno-c2x-extensions -MMD -MP
@@ -255,7 +257,7 @@ FUZZ_CTL := json scan base64 print
 fuzz_objs = $(1:%=$(FUZZ)/%.o)
 
 $(FUZZ)/kernel/.stamp: Makefile
-	@mkdir -p $(@D)/linux $(@D)/net
+	@mkdir -p $(@D)/linux $(@D)/net $(@D)/trace
 	@for name in $(FUZZ_NAMES); do echo '#include "kernel.h"' >$(@D)/$$name.h; done
 	@touch $@
 
@@ -296,6 +298,10 @@ SECONDS ?= 600
 fuzz: fuzz-programs
 	@selftests/fuzz/run $(SECONDS)
 
+EXECUTIONS ?= 100000000
+fuzz-long:
+	@selftests/fuzz/long $(EXECUTIONS)
+
 install: $(O)/kmod/$(KERNEL)/shelf.ko tools
 	$(MAKE) -C /lib/modules/$(KERNEL)/build M=$(CURDIR)/$(O)/kmod/$(KERNEL) modules_install
 	depmod $(KERNEL)
@@ -308,5 +314,5 @@ FORCE:
 .PHONY: all help modules tools tools-san hosted-tests guest-tests check check-debug \
 	check-hosted check-guest check-static soak tools-tsan demo demo-programs bench \
 	bench-peers bench-programs bench-guest bench-uml install clean crash-tests crash fuzz \
-	fuzz-programs sweep fuzz-guest \
+	fuzz-programs sweep fuzz-guest fuzz-long check-planted \
 	FORCE

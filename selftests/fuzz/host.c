@@ -12,6 +12,7 @@ u64 host_commits;
 long shim_fail_in;
 bool shim_grace_held, shim_grace_slow;
 unsigned long shim_grace_waits;
+int fuzz_objects;		/* batches and dumps that were made and are not gone */
 
 static u8 *base;		/* control page, pin page, and the arena */
 static struct shelf_stats stats;
@@ -115,6 +116,8 @@ void host_end(void)
 
 	if (s->ref.count != 1)
 		FAIL("%d references are left", s->ref.count - 1);
+	if (fuzz_objects)
+		FAIL("%d batches and dumps are left", fuzz_objects);
 	if (s->staged_bytes.value)
 		FAIL("%lld staged bytes are left", (long long)s->staged_bytes.value);
 	for (i = 0; i < s->store.arena.max_chunks; i++)

@@ -5,15 +5,38 @@
 
 #define MIX	0x9fb21c651e98df25ULL
 
+static u64 mix(u64 digest, u64 word)
+{
+	digest = (digest ^ word) * MIX;
+	return digest ^ digest >> 32;
+}
+
+/* Four at a time: what is mixed waits for what was mixed before. */
+static u64 lanes_digest(u64 digest, const u8 *from, size_t n)
+{
+	u64 lane[4] = { digest, 1, 2, 3 }, word[4];
+	u32 i;
+
+	for (; n; n -= sizeof(word), from += sizeof(word)) {
+		memcpy(word, from, sizeof(word));
+		for (i = 0; i < 4; i++)
+			lane[i] = mix(lane[i], word[i]);
+	}
+	return mix(mix(mix(lane[0], lane[1]), lane[2]), lane[3]);
+}
+
 u64 bytes_digest(u64 digest, const void *bytes, size_t n)
 {
 	const u8 *from = bytes;
+	size_t whole = n & ~31UL;
 	u64 word;
 
-	for (; n >= sizeof(word); n -= sizeof(word), from += sizeof(word)) {
+	if (whole)
+		digest = lanes_digest(digest, from, whole);
+	for (from += whole, n -= whole; n >= sizeof(word);
+	     n -= sizeof(word), from += sizeof(word)) {
 		memcpy(&word, from, sizeof(word));
-		digest = (digest ^ word) * MIX;
-		digest ^= digest >> 32;
+		digest = mix(digest, word);
 	}
 	for (word = n; n; n--)
 		word = word << 8 | *from++;
