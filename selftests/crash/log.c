@@ -17,6 +17,7 @@
 #define LOG_FLUSH	1ULL
 #define LOG_DISCARD	4ULL
 #define SECTOR		512ULL
+#define BLOCK_SECTORS	8ULL
 
 /* On disk, little endian; at the beginning of a sector each. */
 struct log_super {
@@ -128,6 +129,14 @@ static void flush_to(size_t at)
 	flushed = last;
 }
 
+/* Of the first @sectors those whose block ends in them. */
+static __u64 whole_blocks(const struct entry *e, __u64 sectors)
+{
+	__u64 end = (e->sector + sectors) / BLOCK_SECTORS * BLOCK_SECTORS;
+
+	return end > e->sector ? end - e->sector : 0;
+}
+
 static void put_loose(const struct entry *e)
 {
 	unsigned int fate = (unsigned int)random_below(4);
@@ -140,7 +149,7 @@ static void put_loose(const struct entry *e)
 		dropped++;
 	} else {
 		torn++;
-		put_entry(image, e, random_below(e->sectors));
+		put_entry(image, e, whole_blocks(e, random_below(e->sectors)));
 	}
 }
 

@@ -4,7 +4,9 @@
  * and what of the disk is left when its power fails somewhere in it.
  *
  * A disk keeps what had been written when a flush ended. Of what came after it any part
- * may be there: each write is, or isn't, or its first sectors are.
+ * may be there: each write is, or isn't, or its first blocks are. A block, 4 KiB at a
+ * multiple of that, is written at once; file systems rely on it: ext4's superblock has
+ * one checksum for two sectors.
  */
 #ifndef CRASH_LOG_H
 #define CRASH_LOG_H
