@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+#
+# Of a kernel log, with time stamps or without: what the kernel complained of, each
+# with what follows it. Of data races those that the module takes part in; the kernel
+# has many of its own.
+
+{
+	line = $0
+	sub(/^\[ *[0-9]+\.[0-9]+\] /, "", line)
+}
+
+function complains()
+{
+	return line ~ /^(WARNING|BUG|UBSAN|ODEBUG|Oops)[: ]/ ||
+	       line ~ /^INFO: (task|trying|rcu)/ ||
+	       line ~ /^(watchdog|kernel|rcu|kmemleak|page_table_check): *(BUG|INFO|[0-9]+ new)/ ||
+	       line ~ /BUG[: ]|KASAN|KFENCE:|Oops:|Call Trace:|general protection/ ||
+	       line ~ /unable to handle|detected( expedited)? stalls|self-detected stall/ ||
+	       line ~ /blocked for more than|^refcount_t:|DEBUG_LOCKS_WARN_ON/ ||
+	       line ~ /[Bb]ad page|(list|slab) corruption/
+}
+
+# A report ends with a rule.
+/BUG: KCSAN:/ { race = ""; racing = 1; ours = 0 }
+racing {
+	race = race line "\n"
+	ours = ours || line ~ /\[shelf\]/
+	if (line ~ /^====/) {
+		racing = 0
+		if (ours)
+			printf "%s", race
+	}
+	next
+}
+
+complains() { rest = 60 }
+rest > 0 { print line; rest-- }
+
+END { if (racing) printf "%s", race }
