@@ -392,7 +392,7 @@ static void told(FIXTURE_DATA(mapping) *self, const char *walk)
 	       self->granted, self->wrong, (now_ns() - self->began) / 1000000);
 }
 
-TEST_F_TIMEOUT(mapping, is_as_it_should_be, 300)
+TEST_F_TIMEOUT(mapping, is_as_it_should_be, 1500)
 {
 	unsigned int i, granted;
 	struct ask q;
