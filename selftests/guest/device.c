@@ -385,7 +385,7 @@ static void *live_and_die(void *arg)
 	return (void *)wrong;
 }
 
-TEST_F_TIMEOUT(device, cycles_in_two_threads, 180)
+TEST_F_TIMEOUT(device, cycles_in_two_threads, 900)
 {
 	pthread_t thread[2];
 	void *wrong;
