@@ -313,7 +313,7 @@ static int catalog_touch(struct draft *d, struct shelf_catalog *c,
 	if (c->set == SHELF_SET_TREE) {
 		ret = edits_gather(d, ops, n, &e.n);
 		e.edits = d->edits;
-		if (!ret && e.n)
+		if (!ret && e.n)	/* else the record alone is moved */
 			ret = tree_edit(d, c, &e);
 	}
 	return ret ?: 1;

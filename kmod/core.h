@@ -382,7 +382,7 @@ int table_apply(struct draft *d, struct table *t, struct sort_item *ops, u32 n);
 u32 table_find(const struct draft *d, const struct table *t, u64 place, u32 *depth);
 int table_set(struct draft *d, struct table *t, u64 place, u32 depth, u32 entry);
 void table_prune(struct draft *d, const struct table *t, u64 base, u32 depth);
-int table_prune_empty(struct draft *d, struct table *t, u64 place);
+void table_prune_empty(struct draft *d, const struct table *t, u64 place);
 int table_merge(struct draft *d, struct table *t, u64 place, const u64 *next);
 
 /* Writes a leaf of @n records; returns its entry, or 0 and *@error. */

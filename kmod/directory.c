@@ -64,19 +64,27 @@ static u32 empty_depth(const struct dir *dir, u32 index)
 	return dir->consumed;
 }
 
+/* The entry at the end of the way to @place, which names no node; @dir: its table. */
+static u32 *dir_last(const struct arena *a, const struct table *t, u64 place, struct dir *dir)
+{
+	u32 *entry;
+
+	*dir = dir_top(t);
+	for (;;) {
+		entry = dir_entry(dir, dir_prefix(dir, place));
+		if (shelf_entry_tag(*entry) < SHELF_TAG_NODE)
+			return entry;
+		*dir = dir_below(a, dir, entry);
+	}
+}
+
 u32 table_find(const struct draft *d, const struct table *t, u64 place, u32 *depth)
 {
 	const struct arena *a = &d->store->arena;
-	struct dir dir = dir_top(t);
 	const struct shelf_page_header *leaf;
-	u32 *entry;
+	struct dir dir;
+	u32 *entry = dir_last(a, t, place, &dir);
 
-	for (;;) {
-		entry = dir_entry(&dir, dir_prefix(&dir, place));
-		if (shelf_entry_tag(*entry) < SHELF_TAG_NODE)
-			break;
-		dir = dir_below(a, &dir, entry);
-	}
 	if (!*entry) {
 		*depth = empty_depth(&dir, dir_prefix(&dir, place));
 		return 0;
@@ -222,37 +230,22 @@ int table_set(struct draft *d, struct table *t, u64 place, u32 depth, u32 entry)
 	return 0;
 }
 
-/* Whether a stretch is that of one entry, which names a node. */
-static bool is_node(const struct draft *d, const struct table *t, u64 base, u32 depth)
-{
-	struct dir dir = dir_top(t);
-	u32 *entry = dir_entry(&dir, dir_prefix(&dir, base));
-
-	while (depth > dir.consumed + dir.bits) {
-		if (shelf_entry_tag(*entry) < SHELF_TAG_NODE)
-			return false;
-		dir = dir_below(&d->store->arena, &dir, entry);
-		entry = dir_entry(&dir, dir_prefix(&dir, base));
-	}
-	return depth == dir.consumed + dir.bits && shelf_entry_tag(*entry) >= SHELF_TAG_NODE;
-}
-
 /*
- * Takes out nodes that have nothing left, and then perhaps those above: who puts
- * something into an empty stretch takes all of it, and would lose them.
+ * Takes out the node at the end of the way to @place if it has nothing left, and then
+ * perhaps those above: who puts something into an empty stretch takes all of it, and
+ * would lose them. What was emptied is the draft's own, up to the top.
  */
-int table_prune_empty(struct draft *d, struct table *t, u64 place)
+void table_prune_empty(struct draft *d, const struct table *t, u64 place)
 {
-	int ret = 0;
-	u32 depth;
+	struct dir dir;
+	u32 *entry;
 
-	while (!ret && !table_find(d, t, place, &depth)) {
-		u64 base = place & ~stretch_last(0, depth);
-
-		if (!is_node(d, t, base, depth))
-			break;
-		table_prune(d, t, base, depth);
-		ret = table_set(d, t, base, depth, 0);
+	for (;;) {
+		entry = dir_last(&d->store->arena, t, place, &dir);
+		if (*entry || !dir.page ||
+		    empty_depth(&dir, dir_prefix(&dir, place)) != dir.consumed)
+			return;
+		draft_retire_page(d, dir.page);
+		arena_put_u32(dir.link, 0);
 	}
-	return ret;
 }

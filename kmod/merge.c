@@ -102,5 +102,7 @@ int table_merge(struct draft *d, struct table *t, u64 place, const u64 *next)
 	}
 	if (w.depth != depth)
 		ret = write_widened(d, t, &w);
-	return ret ? ret : table_prune_empty(d, t, place);
+	if (!ret)
+		table_prune_empty(d, t, place);
+	return ret;
 }
