@@ -6,7 +6,8 @@
  *
  * Seen to fail without each of these in adopt.c: the look at slot 0's state and at
  * its chain; either bound on a chain's slots, and that on its steps; the lookup of
- * each record; the comparison of the entries that name one leaf. And with an oldest
+ * each record; the comparison of the entries that name one leaf; that of a leaf's count
+ * with its records. And with an oldest
  * that forget_quarantine() leaves as it was (test_quarantine_is_told).
  */
 #include <fcntl.h>
@@ -188,6 +189,20 @@ static void test_chains(void **state)
 	refused("a record that no chain leads to", &cut, 1);
 }
 
+/* A merge takes leaves together by how many records they say they have. */
+static void test_counts(void **state)
+{
+	const struct place *p = *state;
+	const u64 count = p->leaf + offsetof(struct shelf_page_header, count);
+	const struct damage none = { count, 4, 0 };
+	const struct damage fewer = { count, 4, CATALOGS - 1 };
+	const struct damage more = { count, 4, CATALOGS + 1 };
+
+	refused("a leaf that says it is empty", &none, 1);
+	refused("a leaf that says fewer than it has", &fewer, 1);
+	refused("a leaf that says more", &more, 1);
+}
+
 static u32 get(u64 at)
 {
 	u32 was = put(at, sizeof(was), 0);
@@ -244,6 +259,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_chains),
+		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_entries),
 		cmocka_unit_test(test_goes_on),
 		cmocka_unit_test(test_quarantine_is_told),

@@ -220,7 +220,7 @@ static u64 level_place(const struct level *l, u32 index)
  */
 static u32 check_leaf(struct census *c, const struct level *l, u32 index, u32 entry)
 {
-	u32 page = shelf_entry_page(entry), used = l->consumed + l->bits, i;
+	u32 page = shelf_entry_page(entry), used = l->consumed + l->bits, n = 0, i;
 	const struct shelf_page_header *h = shelf_view_page(&c->view, page);
 	const struct shelf_record *leaf = (const struct shelf_record *)h;
 
@@ -230,10 +230,12 @@ static u32 check_leaf(struct census *c, const struct level *l, u32 index, u32 en
 		return 0;
 	if (leaf->state || !check_chain(leaf, 0))
 		return 0;
-	for (i = 1; i <= SHELF_LEAF_SLOTS; i++)
+	for (i = 1; i <= SHELF_LEAF_SLOTS; i++) {
+		n += leaf[i].state != 0;
 		if (!check_chain(leaf, i) || !check_record(c, l, &leaf[i]))
 			return 0;
-	return 1U << (used - h->level);
+	}
+	return n && n == h->count ? 1U << (used - h->level) : 0;
 }
 
 static bool check_table(struct census *c, const struct level *l);
