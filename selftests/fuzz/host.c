@@ -8,7 +8,6 @@ struct shelf host_shelf;
 struct mutex registry_lock;	/* nobody else is here */
 struct idr shelf_idr;
 u64 host_clock;
-u64 host_commits;
 long shim_fail_in;
 bool shim_grace_held, shim_grace_slow;
 unsigned long shim_grace_waits;
@@ -244,7 +243,6 @@ void shelf_commit_queue(struct commit *c)
 	store_reclaim(&s->store);
 	ret = commit_now(c);
 	host_done(c, ret);
-	host_commits++;
 	if (!ret)
 		netlink_event(SHELF_CMD_COMMITTED, s, &c->report);
 	atomic64_sub(c->batch.bytes, &s->staged_bytes);

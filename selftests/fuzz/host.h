@@ -23,7 +23,6 @@
 
 extern struct shelf host_shelf;
 extern u64 host_clock;		/* what store_clock() says */
-extern u64 host_commits;	/* since the process began */
 
 /* An empty shelf of @chunks times 2 MiB. All memory is zeros, as a chunk's. */
 void host_begin(u32 chunks);
@@ -32,7 +31,7 @@ void host_end(void);
 
 /*
  * Called for each commit: the batch as staged, before anything is done; then what
- * came of it. @report is its sender's.
+ * came of it.
  */
 void host_staged(const struct commit *c);
 void host_done(const struct commit *c, int ret);

@@ -261,7 +261,7 @@ static void commit(const struct step *s)
 {
 	if (!take(&budget.commits, 1))
 		return;
-	sender_commit(s->arg, s->n);
+	sender_commit(s->arg);
 }
 
 /*
@@ -344,7 +344,7 @@ static size_t step(const struct step *s, const u8 *rest, size_t n)
 		sender_set(s->arg, s->n);
 		break;
 	case STEP_ASK:
-		sender_ask(s->arg, s->n);
+		sender_ask(s->arg);
 		break;
 	case STEP_CLOSE:
 		sender_close(s->arg);

@@ -45,7 +45,7 @@ enum step_kind {
  * @ids: how ids follow on each other: see id_of()
  * @size: of attributes
  * @n: how many, less one
- * @base: the first id, or the catalog's
+ * @base: the first id; of a catalog, @arg says which
  */
 struct step {
 	u8 kind;

@@ -266,12 +266,11 @@ static void put_expect(u8 flags)
 		put_u64(SHELF_A_EXPECT, flags & 4 ? st->generation + 1 : st->content);
 }
 
-void sender_commit(u8 flags, u16 n)
+void sender_commit(u8 flags)
 {
 	struct netlink_ext_ack extack;
 	int ret, want;
 
-	(void)n;
 	sender_flush();
 	if (!begin())
 		return;
@@ -361,7 +360,7 @@ void sender_set(u8 which, u16 value)
 	must(message_send(3, &extack), which & 15 ? 0 : -EINVAL, "set");
 }
 
-void sender_ask(u8 what, u16 n)
+void sender_ask(u8 what)
 {
 	static const struct {
 		u8 cmd;
@@ -381,7 +380,6 @@ void sender_ask(u8 what, u16 n)
 	u32 i = what % ARRAY_SIZE(ask);
 	struct netlink_ext_ack extack;
 
-	(void)n;
 	sender_flush();
 	message_begin(ask[i].cmd, ask[i].flags);
 	if (ask[i].name)

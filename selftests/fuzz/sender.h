@@ -17,11 +17,11 @@ void sender_raw(const u8 *bytes, size_t n);
 void sender_flip(u16 at, u8 bits);
 void sender_flush(void);
 
-void sender_commit(u8 flags, u16 expect);
+void sender_commit(u8 flags);
 void sender_abort(void);
 void sender_close(u8 socket);
 void sender_set(u8 which, u16 value);
-void sender_ask(u8 what, u16 n);
+void sender_ask(u8 what);
 /* Attributes as they are, behind a cookie or a name if @n says so. */
 void sender_message(u8 cmd, u16 n, const u8 *attrs, size_t bytes);
 

@@ -9,14 +9,11 @@
 #include "make.h"
 #include "place.h"
 
-static const __u32 sizes[] = { 128, 112, 48, 64, 48, 24, 40, 16, 32, 48 };
-#define KINDS	(sizeof(sizes) / sizeof(sizes[0]))
-
 /* Of the struct as the kernel knows it; 0: it doesn't. */
 static __u32 known_size(__u32 cmd)
 {
-	return cmd >= SHELF_IOC_INFO && cmd < SHELF_IOC_INFO + KINDS ?
-	       sizes[cmd - SHELF_IOC_INFO] : 0;
+	return cmd >= SHELF_IOC_INFO && cmd < SHELF_IOC_INFO + IOCTLS ?
+	       ioctl_size[cmd - SHELF_IOC_INFO] : 0;
 }
 
 static bool in_only(__u32 cmd)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
  * Mappings, each in a window of addresses of its own, so that whatever is done to
- * them is done to nothing else. P8: none can be written, or made so. P2: none that
- * can be read gives a signal.
+ * them is done to nothing else. P8: none can be written, or made so. P2: none has a
+ * page that can't be had (SIGBUS).
  */
 #include <fcntl.h>
 #include <signal.h>

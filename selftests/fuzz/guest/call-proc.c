@@ -50,6 +50,7 @@ static void child(const struct lane *from, const struct call *c)
 {
 	struct lane *l = lane_make(from);
 
+	fail_forget();
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (l && !become(c->arg[1] % 4))
 		run_calls(l, c->arg[0] % CALLS_MAX);
@@ -77,11 +78,14 @@ long run_fork(struct lane *l, const struct call *c)
 static void *thread(void *arg)
 {
 	struct lane *l = arg;
+	unsigned int n = l->fail;
 
+	l->fail = 0;
 	if (!places_init()) {
-		run_calls(l, l->fail);
+		run_calls(l, n);
 		places_exit();
 	}
+	fail_forget();
 	free(l);
 	return NULL;
 }

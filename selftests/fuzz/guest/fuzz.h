@@ -150,7 +150,6 @@ unsigned int op_named(const char *name);	/* op_count: there is none */
 /* names.c: what n0, n1, ... are; @worker's own come first. */
 #define NAMES		14U
 #define NAME_WITNESS	(NAMES - 1)
-#define NAMES_SHELVES	6U		/* so many are of shelves that come and go */
 void names_init(const char *witness, const struct wire *family);
 const char *name_of(unsigned int worker, __u64 n);
 /* Both of them: a fresh start, and how it was found. */
@@ -197,6 +196,8 @@ void slots_init(struct slots *s, unsigned int worker);
 void slots_drop(struct slots *s);
 /* The calls from @l->next on, @count at most. */
 void run_calls(struct lane *l, unsigned int count);
+/* Of a thread that ends, and of a child, whose allocations are other ones. */
+void fail_forget(void);
 /* A process: runs until it is stopped. */
 void worker(unsigned int number);
 /* All programs of a file, once. Status for exit(). */

@@ -157,95 +157,100 @@ static void make_buffer(struct rng *r, struct call *c, __u16 at)
 	add_field(c, at, FORM_PTR, some_place(r))->len = below(r, 64) * 64;
 }
 
+#define AT(what, field)	offsetof(struct shelf_ioc_##what, field)
+
 static void query_get(struct rng *r, struct call *c)
 {
-	add_field(c, 8, FORM_U64, some_id(r));
+	add_field(c, AT(get, id), FORM_U64, some_id(r));
 	if (one_in(r, 3))
 		return;
-	make_buffer(r, c, 16);
-	add_field(c, 24, FORM_U32, one_in(r, 4) ? odd_number(r) : below(r, 9000));
-	some_pin(r, c, 104);
+	make_buffer(r, c, AT(get, attrs));
+	add_field(c, AT(get, attrs_size), FORM_U32, one_in(r, 4) ? odd_number(r) : below(r, 9000));
+	some_pin(r, c, AT(get, pin));
 }
 
 static void query_many(struct rng *r, struct call *c)
 {
-	make_buffer(r, c, 8);
-	make_buffer(r, c, 16);
-	add_field(c, 24, FORM_U32, one_in(r, 4) ? odd_number(r) : below(r, 70));
-	some_pin(r, c, 40);
+	make_buffer(r, c, AT(get_many, ids));
+	make_buffer(r, c, AT(get_many, products));
+	add_field(c, AT(get_many, count), FORM_U32, one_in(r, 4) ? odd_number(r) : below(r, 70));
+	some_pin(r, c, AT(get_many, pin));
 }
 
 static void query_members(struct rng *r, struct call *c)
 {
-	add_field(c, 4, FORM_U32, below(r, 2));
-	add_field(c, 8, FORM_U64, some_id(r));
-	add_field(c, 16, FORM_U64, some_id(r));
-	make_buffer(r, c, 24);
-	add_field(c, 32, FORM_U32, one_in(r, 4) ? odd_number(r) : below(r, 600));
-	some_pin(r, c, 56);
+	add_field(c, AT(members, flags), FORM_U32, below(r, 2));
+	add_field(c, AT(members, catalog), FORM_U64, some_id(r));
+	add_field(c, AT(members, after), FORM_U64, some_id(r));
+	make_buffer(r, c, AT(members, ids));
+	add_field(c, AT(members, count), FORM_U32, one_in(r, 4) ? odd_number(r) : below(r, 600));
+	some_pin(r, c, AT(members, pin));
 }
 
 static void query_wait(struct rng *r, struct call *c)
 {
 	static const __u64 times[] = { 0, 1, 1000, 1000000, 5000000, ~0ULL };
 
-	add_field(c, 8, FORM_GEN, below(r, 3));
-	add_field(c, 16, FORM_U64, one_in(r, 6) ? odd_number(r) : PICK(r, times));
+	add_field(c, AT(wait, generation), FORM_GEN, below(r, 3));
+	add_field(c, AT(wait, timeout_ns), FORM_U64, one_in(r, 6) ? odd_number(r) : PICK(r, times));
 }
 
 static void query_pin(struct rng *r, struct call *c)
 {
 	if (one_in(r, 2))
-		add_field(c, 8, FORM_GEN, one_in(r, 2) ? 0 : -below(r, 5));
+		add_field(c, AT(pin, generation), FORM_GEN, one_in(r, 2) ? 0 : -below(r, 5));
 	if (one_in(r, 2))
-		add_field(c, 16, FORM_U64, one_in(r, 2) ? odd_number(r) : below(r, 5000000));
+		add_field(c, AT(pin, lease_ns), FORM_U64, one_in(r, 2) ? odd_number(r) : below(r, 5000000));
 }
 
 static void query_scan(struct rng *r, struct call *c)
 {
-	add_field(c, 4, FORM_U32, below(r, 2));
-	add_field(c, 8, FORM_U64, one_in(r, 2) ? 0 : rnd(r));
-	make_buffer(r, c, 16);
-	add_field(c, 24, FORM_U32, one_in(r, 4) ? odd_number(r) : 63 + below(r, 100));
-	some_pin(r, c, 40);
+	add_field(c, AT(scan, flags), FORM_U32, below(r, 2));
+	add_field(c, AT(scan, cursor), FORM_U64, one_in(r, 2) ? 0 : rnd(r));
+	make_buffer(r, c, AT(scan, records));
+	add_field(c, AT(scan, count), FORM_U32, one_in(r, 4) ? odd_number(r) : 63 + below(r, 100));
+	some_pin(r, c, AT(scan, pin));
 }
 
 static void query_two(struct rng *r, struct call *c)
 {
-	add_field(c, 8, FORM_U64, some_id(r));
-	add_field(c, 16, FORM_U64, some_id(r));
+	add_field(c, AT(is_member, catalog), FORM_U64, some_id(r));
+	add_field(c, AT(is_member, product), FORM_U64, some_id(r));
 }
 
-void make_query(struct rng *r, struct call *c, unsigned int nr)
+static void make_query(struct rng *r, struct call *c, unsigned int nr)
 {
-	static const __u8 pins[] = { [0] = 120, [4] = 40 };
-
-	switch (nr) {
-	case 1:
+	switch (nr + SHELF_IOC_INFO) {
+	case SHELF_IOC_INFO:
+		some_pin(r, c, AT(info, pin));
+		break;
+	case SHELF_IOC_GET:
 		query_get(r, c);
 		break;
-	case 2:
+	case SHELF_IOC_GET_MANY:
 		query_many(r, c);
 		break;
-	case 3:
+	case SHELF_IOC_MEMBERS:
 		query_members(r, c);
 		break;
-	case 5:
+	case SHELF_IOC_WAIT:
 		query_wait(r, c);
 		break;
-	case 6:
+	case SHELF_IOC_PIN:
 		query_pin(r, c);
 		break;
-	case 7:
-		add_field(c, 8, FORM_PIN, slot(r));
+	case SHELF_IOC_UNPIN:
+		add_field(c, AT(unpin, pin), FORM_PIN, slot(r));
 		break;
-	case 9:
+	case SHELF_IOC_SCAN:
 		query_scan(r, c);
 		break;
-	default:
+	case SHELF_IOC_IS_MEMBER:
 		query_two(r, c);
-		if (nr < sizeof(pins) && pins[nr])
-			some_pin(r, c, pins[nr]);
+		some_pin(r, c, AT(is_member, pin));
+		break;
+	default:		/* a report: two numbers as well */
+		query_two(r, c);
 	}
 }
 
@@ -269,20 +274,19 @@ static void spoil_ioctl(struct rng *r, struct call *c)
 		add_field(c, below(r, 32) * 4, FORM_U32, odd_number(r));
 		break;
 	default:
-		c->arg[IOCTL_CMD] = one_in(r, 2) ? 0xc500 + below(r, 256) : rnd(r) >> 32;
+		c->arg[IOCTL_CMD] = one_in(r, 2) ? SHELF_IOC_INFO + below(r, 256) : rnd(r) >> 32;
 	}
 }
 
 void make_ioctl(struct rng *r, struct call *c)
 {
-	static const __u8 sizes[] = { 128, 112, 48, 64, 48, 24, 40, 16, 32, 48 };
-	unsigned int nr = below(r, sizeof(sizes));
+	unsigned int nr = below(r, IOCTLS);
 
 	c->arg[0] = slot(r);
 	c->arg[1] = slot(r);
-	c->arg[IOCTL_CMD] = 0xc500 + nr;
+	c->arg[IOCTL_CMD] = SHELF_IOC_INFO + nr;
 	c->arg[IOCTL_AT] = PLACE_GOOD;
-	c->arg[IOCTL_SIZE] = sizes[nr];
+	c->arg[IOCTL_SIZE] = ioctl_size[nr];
 	make_query(r, c, nr);
 	if (one_in(r, 4))
 		spoil_ioctl(r, c);

@@ -26,7 +26,6 @@ void make_nap(struct rng *r, struct call *c);
 /* Of a message: by command, as it should be. */
 void make_message(struct rng *r, struct call *c, __u8 cmd);
 void make_sound_ops(struct rng *r, struct call *c);
-void make_query(struct rng *r, struct call *c, unsigned int nr);
 struct field *add_field(struct call *c, __u16 type, __u8 form, __u64 value);
 __u64 some_id(struct rng *r);
 __u64 some_place(struct rng *r);
@@ -35,6 +34,16 @@ __u64 some_place(struct rng *r);
 enum send_arg { SEND_CMD = 2, SEND_FLAGS, SEND_VERSION, SEND_SKEW, SEND_TIMES };
 /* Bits of SEND_TIMES: nothing is received afterwards. */
 #define SEND_DEAF	(1U << 31)
+
+/* Of SHELF_IOC_INFO and those behind it: its struct. */
+static const __u8 ioctl_size[] = {
+	sizeof(struct shelf_ioc_info), sizeof(struct shelf_ioc_get),
+	sizeof(struct shelf_ioc_get_many), sizeof(struct shelf_ioc_members),
+	sizeof(struct shelf_ioc_is_member), sizeof(struct shelf_ioc_wait),
+	sizeof(struct shelf_ioc_pin), sizeof(struct shelf_ioc_unpin),
+	sizeof(struct shelf_ioc_report), sizeof(struct shelf_ioc_scan),
+};
+#define IOCTLS		(sizeof(ioctl_size))
 
 /* ioctl(): arguments behind file and pin. */
 enum ioctl_arg { IOCTL_CMD = 2, IOCTL_AT, IOCTL_SIZE, IOCTL_TAIL };

@@ -39,6 +39,6 @@ void names_destroy(unsigned int worker)
 {
 	unsigned int n;
 
-	for (n = 0; n < NAMES_SHELVES; n++)
+	for (n = 0; n < NAME_WITNESS; n++)
 		shelf_destroy(name_of(worker, n), NULL);
 }

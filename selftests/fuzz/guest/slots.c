@@ -49,16 +49,24 @@ void slots_drop(struct slots *s)
 	slots_init(s, s->worker);
 }
 
+static __thread int fail_fd = -2;	/* of this thread's fail-nth; -1: has none */
+
 static int fail_write(unsigned int nth)
 {
-	static __thread int fd = -2;
 	char path[64];
 
-	if (fd == -2) {
+	if (fail_fd == -2) {
 		snprintf(path, sizeof(path), "/proc/self/task/%d/fail-nth", gettid());
-		fd = open(path, O_RDWR | O_CLOEXEC);
+		fail_fd = open(path, O_RDWR | O_CLOEXEC);
 	}
-	return fd < 0 ? -1 : dprintf(fd, "%u", nth);
+	return fail_fd < 0 ? -1 : dprintf(fail_fd, "%u", nth);
+}
+
+void fail_forget(void)
+{
+	if (fail_fd >= 0)
+		close(fail_fd);
+	fail_fd = -2;
 }
 
 /* Only what the module is asked for may fail: not threads, nor pages that are touched. */

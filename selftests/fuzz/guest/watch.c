@@ -19,9 +19,11 @@ int log_open(void)
 {
 	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 
-	if (fd >= 0)
+	if (fd < 0 || regcomp(&complaints, complaint, REG_EXTENDED | REG_NOSUB))
+		fault("the kernel's log can't be read");
+	else
 		lseek(fd, 0, SEEK_END);
-	return regcomp(&complaints, complaint, REG_EXTENDED | REG_NOSUB) ? -1 : fd;
+	return fd;
 }
 
 bool log_clean(int fd)
