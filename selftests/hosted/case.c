@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 #include <fcntl.h>
+#include <sanitizer/lsan_interface.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -262,6 +263,13 @@ bool case_run(const struct test_case *c, struct tally *t)
 	return ok;
 }
 
+void case_leaks(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+	__lsan_do_leak_check();
+#endif
+}
+
 /* What hangs has failed, too. */
 bool case_passes(const struct test_case *c)
 {
@@ -279,6 +287,7 @@ bool case_passes(const struct test_case *c)
 		setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
 		alarm(60);
 		case_run(c, &unused);
+		case_leaks();
 		_exit(0);
 	}
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)

@@ -59,6 +59,9 @@ bool case_run(const struct test_case *c, struct tally *t);
 /* The same in a process of its own, silently: whether that came to its end. */
 bool case_passes(const struct test_case *c);
 
+/* A process that ends by _exit() says here what it has leaked, and ends. */
+void case_leaks(void);
+
 /* shrink.c: leaves out and simplifies what can be, as long as it does not pass. */
 void case_shrink(struct test_case *c);
 /* As lines for `shelfctl apply`, a file for each batch. */

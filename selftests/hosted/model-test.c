@@ -42,6 +42,7 @@ static bool one_round(const struct test_case *c, struct tally *shared)
 		bool ok = case_run(c, shared);
 
 		fflush(stdout);
+		case_leaks();
 		_exit(!ok);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) < 0) {

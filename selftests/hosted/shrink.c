@@ -2,7 +2,8 @@
 /*
  * A case made small: batches and operations go in halves, quarters, down to one by
  * one; then members, attributes, fields and numbers; and again, until a round finds
- * nothing, or for two minutes. Each attempt is a process of its own, so that a crash is a case as well.
+ * nothing, or for two minutes. Each attempt is a process of its own, so that a crash is
+ * a case as well.
  *
  * Seen to leave: of a leaf of 56 that loses a record, one batch of 56 puts; of a leaf
  * that is not retired, a put and a delete; of a set page that is copied over the end of
