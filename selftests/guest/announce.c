@@ -44,7 +44,7 @@ FIXTURE_TEARDOWN(shelf)
 }
 
 /* Mapped readers and kernel readers both. */
-TEST_F_TIMEOUT(shelf, answer_follows_publish, 120)
+TEST_F_TIMEOUT(shelf, answer_follows_publish, 480)
 {
 	const struct shelf_control *control = map_control(self->fd);
 	__u64 answered, mapped;
@@ -132,7 +132,7 @@ TEST_F(shelf, no_events)
  * The tracepoint
  * ==============
  */
-TEST_F_TIMEOUT(shelf, tracepoint, 60)
+TEST_F_TIMEOUT(shelf, tracepoint, 240)
 {
 	char fields[TRACE_LINE];
 	__u64 cookie, wrong = 99;

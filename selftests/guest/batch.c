@@ -164,7 +164,7 @@ static int holes(const struct race *r)
 	return n;
 }
 
-TEST_F_TIMEOUT(shelf, two_writers, 120)
+TEST_F_TIMEOUT(shelf, two_writers, 480)
 {
 	struct race *r = mmap(NULL, sizeof(*r), PROT_READ | PROT_WRITE,
 			      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -203,7 +203,7 @@ static void put_many(struct wire *nl, __u64 cookie, int round)
 }
 
 /* An operation that comes in beside its commit is counted and in, or neither. */
-TEST_F_TIMEOUT(shelf, ops_beside_commit, 60)
+TEST_F_TIMEOUT(shelf, ops_beside_commit, 240)
 {
 	struct answer a;
 	__u64 cookie;
@@ -354,7 +354,7 @@ static int overfill(struct wire *nl, struct answer *a)
 	return ret ?: wire_commit(nl, cookie, NULL, a);
 }
 
-TEST_F_TIMEOUT(shelf, no_space, 120)
+TEST_F_TIMEOUT(shelf, no_space, 480)
 {
 	struct state before, now;
 	struct answer a;
@@ -480,7 +480,7 @@ TEST_F(shelf, killed_sender_makes_room)
 }
 
 /* Whole or not at all, seen from before its commit until long after. */
-TEST_F_TIMEOUT(shelf, dies_behind_its_commit, 120)
+TEST_F_TIMEOUT(shelf, dies_behind_its_commit, 480)
 {
 	int round, i, go, n = 0, applied = 0;
 	pid_t pid;

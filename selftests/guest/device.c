@@ -154,7 +154,7 @@ static DIR *open_sysfs(const struct kit *k)
 	return opendir(path);
 }
 
-TEST_F_TIMEOUT(device, sysfs_is_as_documented, 120)
+TEST_F_TIMEOUT(device, sysfs_is_as_documented, 480)
 {
 	char cell[DOC_CELL], *name, *rest;
 	DIR *dir = open_sysfs(&self->k);
@@ -421,7 +421,7 @@ static void *fight_for_a_name(void *name)
 	return (void *)wrong;
 }
 
-TEST_F_TIMEOUT(device, one_name_for_two_threads, 120)
+TEST_F_TIMEOUT(device, one_name_for_two_threads, 480)
 {
 	pthread_t thread[2];
 	void *wrong;

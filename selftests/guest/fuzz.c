@@ -12,7 +12,7 @@
  * each program is in DIR/worker.N before it runs, should the kernel not survive it.
  *
  * Wrong is: a word of the kernel's about it; a byte of the witness, a shelf that no
- * call may change, that is not as it was; a shelf that can be written; a signal from
+ * call may change, that is not as it was; a shelf that can be written; a SIGBUS from
  * a mapping; an answer with an address of the kernel's, or longer than it should be; a
  * call that never returns; anything left when all is closed and destroyed.
  *
@@ -314,6 +314,8 @@ static bool report(__u64 begin, int refs)
 			print_recent(w);
 	}
 	good &= result(shared->commits || options.replay, "there were commits");
+	if (!options.no_coverage && !access("/sys/kernel/debug/kcov", F_OK))
+		good &= result(shared->pcs, "coverage was told");
 	if (!shared->faulted) {
 		clean();
 		good &= result(let_go(refs), "nothing holds the module");

@@ -132,7 +132,7 @@ static int result(pid_t pid)
 }
 
 /* Seen to fail with unmap_mapping_range() left out of arena_chunk_alloc(). */
-TEST_F_TIMEOUT(hole, gives_way_in_every_mapping, 120)
+TEST_F_TIMEOUT(hole, gives_way_in_every_mapping, 480)
 {
 	struct mappings m = { self->control, self->arena, -1 };
 	struct mappings other = m;
@@ -160,7 +160,7 @@ TEST_F_TIMEOUT(hole, gives_way_in_every_mapping, 120)
 }
 
 /* By processes that have no right to write, and by way of PROT_NONE. */
-TEST_F_TIMEOUT(hole, gives_way_under_other_protection, 120)
+TEST_F_TIMEOUT(hole, gives_way_under_other_protection, 480)
 {
 	struct mappings m = { self->control, self->arena, -1 };
 	__u8 *a = self->arena;
@@ -174,7 +174,7 @@ TEST_F_TIMEOUT(hole, gives_way_under_other_protection, 120)
 }
 
 /* Where the mapping lies, and how much there is of it, changed in between. */
-TEST_F_TIMEOUT(hole, gives_way_after_mremap, 120)
+TEST_F_TIMEOUT(hole, gives_way_after_mremap, 480)
 {
 	__u8 *place = mmap(NULL, 2 * ARENA_BYTES, PROT_NONE,
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -213,7 +213,7 @@ static int read_while_growing(void *arg)
 	return 0;
 }
 
-TEST_F_TIMEOUT(hole, is_filled_while_it_is_read, 120)
+TEST_F_TIMEOUT(hole, is_filled_while_it_is_read, 480)
 {
 	pid_t readers[3];
 	struct shelf s;
@@ -303,7 +303,7 @@ static int hammer(const struct kit *k, struct hammer *h)
  * A fault that has seen the hole while the chunk comes. Seen to fail with the
  * zap before the change of the pointer in arena_chunk_alloc().
  */
-TEST_F_TIMEOUT(hole, does_not_outlive_a_race, 120)
+TEST_F_TIMEOUT(hole, does_not_outlive_a_race, 480)
 {
 	struct hammer *h = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
 				MAP_SHARED | MAP_ANONYMOUS, -1, 0);

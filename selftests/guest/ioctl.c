@@ -351,7 +351,7 @@ static long walk(struct shelf *a, struct shelf *b, __s64 catalog, __u32 room)
 	return total;
 }
 
-TEST_F_TIMEOUT(ioctl, members_answer_as_mapped, 60)
+TEST_F_TIMEOUT(ioctl, members_answer_as_mapped, 240)
 {
 	unsigned int i, j;
 
@@ -400,7 +400,7 @@ TEST_F(ioctl, members_after_anything)
 	}
 }
 
-TEST_F_TIMEOUT(ioctl, is_member_answers_as_mapped, 60)
+TEST_F_TIMEOUT(ioctl, is_member_answers_as_mapped, 240)
 {
 	unsigned int i, n, wrong = 0;
 	__s64 id;

@@ -272,7 +272,7 @@ TEST_F(many, mapped_while_a_writer_commits)
 	EXPECT_LE(10, changes);
 }
 
-TEST_F_TIMEOUT(many, by_ioctl_while_a_writer_commits, 120)
+TEST_F_TIMEOUT(many, by_ioctl_while_a_writer_commits, 480)
 {
 	unsigned int changes = 0;
 

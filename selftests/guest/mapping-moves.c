@@ -246,7 +246,7 @@ static void move_about(struct stage *s, const struct place *p, unsigned int n)
 		stage_take(s, &move, p, pick_part(p), pick_move());
 }
 
-TEST_F_TIMEOUT(moves, keep_to_what_was_mapped, 300)
+TEST_F_TIMEOUT(moves, keep_to_what_was_mapped, 1200)
 {
 	unsigned int i;
 
@@ -258,7 +258,7 @@ TEST_F_TIMEOUT(moves, keep_to_what_was_mapped, 300)
 }
 
 /* Moved on and on, back and forth, it is what it was. */
-TEST_F_TIMEOUT(moves, come_back, 120)
+TEST_F_TIMEOUT(moves, come_back, 480)
 {
 	const int how = MREMAP_MAYMOVE | MREMAP_FIXED;
 	void *home = (void *)PLACE_AT, *away = (void *)PLACE_ELSEWHERE;
@@ -336,7 +336,7 @@ static const struct {
 	{ MADV_RANDOM, true },
 };
 
-TEST_F_TIMEOUT(moves, of_children, 120)
+TEST_F_TIMEOUT(moves, of_children, 480)
 {
 	struct heir h = { .s = &self->s };
 	unsigned int i, j;

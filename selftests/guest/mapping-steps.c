@@ -110,7 +110,7 @@ static bool has_keys(void)
 
 static const struct step protect = { "mprotect", due_protect, call_protect };
 
-TEST_F_TIMEOUT(steps, gain_no_rights, 300)
+TEST_F_TIMEOUT(steps, gain_no_rights, 1200)
 {
 	static const __u32 prots[] = {
 		0, 1, 2, 3, 4, 5, 6, 7, SEM, 1 | SEM, 2 | SEM, 1 | PROT_GROWSDOWN,
@@ -182,7 +182,7 @@ static long call_cover(void *at, __u64 len, __u64 arg)
 	return ret == -1 ? -1 : munmap(at, len);
 }
 
-TEST_F_TIMEOUT(steps, are_not_torn, 300)
+TEST_F_TIMEOUT(steps, are_not_torn, 1200)
 {
 	static const struct step unmap = { "munmap", due_unmap, call_unmap };
 	static const struct step cover = { "mmap over it", due_cover, call_cover };
@@ -308,7 +308,7 @@ static void advise(struct stage *s, const struct step *step, __u64 advice)
 	}
 }
 
-TEST_F_TIMEOUT(steps, take_any_advice, 300)
+TEST_F_TIMEOUT(steps, take_any_advice, 1200)
 {
 	static const struct step madvise = { "madvise", due_advice, call_advice };
 	__u64 advice;
@@ -334,7 +334,7 @@ static long call_advice_from(void *at, __u64 len, __u64 arg)
 	return syscall(SYS_process_madvise, self_fd, &v, 1UL, (int)arg, 0) < 0 ? -1 : 0;
 }
 
-TEST_F_TIMEOUT(steps, take_advice_from_others, 300)
+TEST_F_TIMEOUT(steps, take_advice_from_others, 1200)
 {
 	static const struct step from = { "process_madvise", due_advice_from, call_advice_from };
 	static const __u64 most[] = { MADV_COLD, MADV_PAGEOUT, MADV_WILLNEED, 25 };
@@ -422,7 +422,7 @@ static long call_remap(void *at, __u64 len, __u64 arg)
 }
 
 /* Long parts reach over so much nothing that it would take the time of everything. */
-TEST_F_TIMEOUT(steps, are_looked_at, 300)
+TEST_F_TIMEOUT(steps, are_looked_at, 1200)
 {
 	static const struct step lock = { "mlock", due_lock, call_lock };
 	static const struct step sync = { "msync", due_sync, call_sync };

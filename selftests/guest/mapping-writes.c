@@ -94,7 +94,7 @@ static long by_pipe(void *at, __u64 len, __u64 arg)
 	return vmsplice(end[0], &to, 1, SPLICE_F_NONBLOCK);
 }
 
-TEST_F_TIMEOUT(writes, never_are, 120)
+TEST_F_TIMEOUT(writes, never_are, 480)
 {
 	static const struct step steps[] = {
 		{ "/proc/self/mem", due_fault, by_proc_mem },
@@ -113,7 +113,7 @@ TEST_F_TIMEOUT(writes, never_are, 120)
 }
 
 /* Refused, or what is there; never a byte of something else. */
-TEST_F_TIMEOUT(writes, and_reads_are_right, 120)
+TEST_F_TIMEOUT(writes, and_reads_are_right, 480)
 {
 	unsigned int i, part, got = 0;
 
@@ -193,7 +193,7 @@ static long call_register(void *at, __u64 len, __u64 arg)
 	return ioctl(uffd, UFFDIO_REGISTER, &r);
 }
 
-TEST_F_TIMEOUT(writes, nor_by_who_fills_faults, 120)
+TEST_F_TIMEOUT(writes, nor_by_who_fills_faults, 480)
 {
 	static const struct step fill = { "UFFDIO_REGISTER", due_register, call_register };
 	static const __u64 modes[] = { 0, 1, 2, 3, 4, 5, 7, 8 };

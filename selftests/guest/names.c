@@ -77,7 +77,7 @@ static const struct {
 	{ "two NULs", EINVAL, 3, "a\0" },
 };
 
-TEST_F_TIMEOUT(names, names, 60)
+TEST_F_TIMEOUT(names, names, 240)
 {
 	struct answer a;
 	int shelves;

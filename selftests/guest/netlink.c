@@ -194,7 +194,7 @@ static void send_bad_op(struct wire *nl, __u64 cookie, const struct bad_op *bad,
 	wire_talk(nl, &msg, a);
 }
 
-TEST_F_TIMEOUT(shelf, bad_ops, 120)
+TEST_F_TIMEOUT(shelf, bad_ops, 480)
 {
 	const struct bad_op *bad;
 	struct answer a, committed;
@@ -407,7 +407,7 @@ static void put_bad_message(struct msg *m, const struct wire *nl, __u64 cookie,
 		m->head.nlmsg_flags |= NLM_F_DUMP;
 }
 
-TEST_F_TIMEOUT(shelf, bad_messages, 120)
+TEST_F_TIMEOUT(shelf, bad_messages, 480)
 {
 	const struct bad_message *bad;
 	struct answer a;

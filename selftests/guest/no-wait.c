@@ -91,7 +91,7 @@ static long commit_many(struct kit *k, unsigned int n, bool no_wait, long long *
 	return (long)(n * 1000000000ULL / (now_ns() - begun));
 }
 
-TEST_F_TIMEOUT(no_wait, in_a_row, 240)
+TEST_F_TIMEOUT(no_wait, in_a_row, 960)
 {
 	long waiting, not_waiting;
 	long long most = 0;
@@ -121,7 +121,7 @@ static __u64 median(__u64 ns[ROUNDS])
 }
 
 /* In turns, so that whatever else the machine does concerns both. */
-TEST_F_TIMEOUT(no_wait, is_what_it_says, 120)
+TEST_F_TIMEOUT(no_wait, is_what_it_says, 480)
 {
 	__u64 ns[2][ROUNDS];
 	struct shelf_result result;

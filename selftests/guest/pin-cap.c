@@ -128,7 +128,7 @@ static int fill_with_pins(struct kit *k, unsigned int *pinned)
 	return ret;
 }
 
-TEST_F_TIMEOUT(pin_cap, nearly_full, 120)
+TEST_F_TIMEOUT(pin_cap, nearly_full, 480)
 {
 	static const long long quarantines[] = { 0, 1000, 3600000 };
 	unsigned int i, pinned;
@@ -178,7 +178,7 @@ static void *pin_all_the_time(void *arg)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(pin_cap, nearly_full_of_the_unkind, 120)
+TEST_F_TIMEOUT(pin_cap, nearly_full_of_the_unkind, 480)
 {
 	pthread_t thread[2];
 	struct pinner p = { 0 };

@@ -102,7 +102,7 @@ static void *hold_pins(void *arg)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(pin_race, many_at_once, 60)
+TEST_F_TIMEOUT(pin_race, many_at_once, 240)
 {
 	__u64 until = now_ns() + 4000000000ULL;
 	struct holder h[4] = { { .name = NULL } };
@@ -195,7 +195,7 @@ static void *walk_on(void *arg)
 
 #define WALKERS		6
 
-TEST_F_TIMEOUT(pin_race, revoked_in_a_walk, 60)
+TEST_F_TIMEOUT(pin_race, revoked_in_a_walk, 240)
 {
 	__u64 until = now_ns() + 8000 * MS;
 	struct walker w[WALKERS], sum = { 0 };

@@ -129,7 +129,7 @@ static unsigned int wrong_of_several(const struct shelf_pin *pins, unsigned int 
 	return wrong;
 }
 
-TEST_F_TIMEOUT(pin, several_generations, 120)
+TEST_F_TIMEOUT(pin, several_generations, 480)
 {
 	static const unsigned int orders[][SEVERAL] = {
 		{ 7, 6, 5, 4, 3, 2, 1, 0 }, { 0, 1, 2, 3, 4, 5, 6, 7 },
@@ -164,7 +164,7 @@ TEST_F_TIMEOUT(pin, several_generations, 120)
 }
 
 /* Round after round: what pins kept is not lost. */
-TEST_F_TIMEOUT(pin, gives_everything_back, 60)
+TEST_F_TIMEOUT(pin, gives_everything_back, 240)
 {
 	long long live = 0, after = 0;
 	unsigned int round, i;
@@ -252,7 +252,7 @@ static int commit_nothing(struct kit *k, unsigned int n)
 }
 
 /* Of the last 4096 generations the kernel knows the root, of others by pins. */
-TEST_F_TIMEOUT(pin, none_that_is_forgotten, 120)
+TEST_F_TIMEOUT(pin, none_that_is_forgotten, 480)
 {
 	ASSERT_EQ(0, set_quarantine(&self->k, HOUR_MS));
 	ASSERT_EQ(0, pin_take(self->fd, 2, 0, NULL));
@@ -289,7 +289,7 @@ static bool page_is_right(const struct shelf_pins *page, const __u64 *held, unsi
 	return pins_shown(page) == n;
 }
 
-TEST_F_TIMEOUT(pin, no_number_comes_twice, 60)
+TEST_F_TIMEOUT(pin, no_number_comes_twice, 240)
 {
 	const struct shelf_pins *page = pins_map(self->fd);
 	__u64 *all = calloc(TOKENS, sizeof(*all)), held[24];

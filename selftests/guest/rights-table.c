@@ -323,7 +323,7 @@ static int live(void *arg)
 	return in_child(in_space, &column);
 }
 
-TEST_F_TIMEOUT(rights, are_what_the_page_says, 120)
+TEST_F_TIMEOUT(rights, are_what_the_page_says, 480)
 {
 	unsigned int i, column;
 	char cell[DOC_CELL];

@@ -136,7 +136,7 @@ static long long bytes_below(const char *name, long long wanted)
 	return bytes;
 }
 
-TEST_F_TIMEOUT(trim, gives_back, 180)
+TEST_F_TIMEOUT(trim, gives_back, 720)
 {
 	struct shelf_trimmed t;
 	__u64 before;
@@ -170,7 +170,7 @@ TEST_F_TIMEOUT(trim, gives_back, 180)
 }
 
 /* What only trims came after is what its sender knows. */
-TEST_F_TIMEOUT(trim, expects_what_it_knows, 180)
+TEST_F_TIMEOUT(trim, expects_what_it_knows, 720)
 {
 	struct shelf_batch *b;
 	struct shelf_trimmed t;
@@ -188,7 +188,7 @@ TEST_F_TIMEOUT(trim, expects_what_it_knows, 180)
 }
 
 /* Nobody asks: two thirds and more are free. */
-TEST_F_TIMEOUT(trim, by_itself, 180)
+TEST_F_TIMEOUT(trim, by_itself, 720)
 {
 	if (is_small(variant->small))
 		SKIP(return, "single pages stay while a file is open");
@@ -199,7 +199,7 @@ TEST_F_TIMEOUT(trim, by_itself, 180)
 }
 
 /* Half is free, which is nobody's business until the host is short of memory. */
-TEST_F_TIMEOUT(trim, when_the_host_asks, 180)
+TEST_F_TIMEOUT(trim, when_the_host_asks, 720)
 {
 	struct shelf_batch *b;
 	unsigned int i, tries;
@@ -232,7 +232,7 @@ static unsigned int zero_chunks(const __u8 *arena)
 }
 
 /* Chunks that went and come back, in mappings that have seen both. */
-TEST_F_TIMEOUT(trim, comes_and_goes, 300)
+TEST_F_TIMEOUT(trim, comes_and_goes, 1200)
 {
 	struct shelf_trimmed t;
 	unsigned int round;
@@ -337,7 +337,7 @@ static pid_t start(int (*call)(void *arg), void *arg)
 	return pid;
 }
 
-TEST_F_TIMEOUT(trim, under_readers, 300)
+TEST_F_TIMEOUT(trim, under_readers, 1200)
 {
 	int (*const calls[])(void *) = { read_on, splice_on, fill_on };
 	int *stop = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,

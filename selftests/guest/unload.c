@@ -170,7 +170,7 @@ TEST_F(unload, with_a_batch_of_a_destroyed_shelf)
 }
 
 /* Whatever the last life left behind would show in the next. */
-TEST_F_TIMEOUT(unload, again_and_again, 120)
+TEST_F_TIMEOUT(unload, again_and_again, 480)
 {
 	unsigned int i;
 	size_t bytes;
