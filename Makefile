@@ -34,6 +34,8 @@ help:
 	@echo 'make fuzz-long  decoder and commits, without sanitizers: EXECUTIONS=10^8'
 	@echo 'make fuzz-guest  calls of all interfaces, guided by coverage, in a VM: CALLS=10^6'
 	@echo 'make check-planted  bugs put in on purpose, one at a time: does a test notice?'
+	@echo 'make cycles     load, create, read, destroy, unload, over and over: CYCLES=5000'
+	@echo 'make check-long  all of these at length, and check-debug, soak, coverage: many hours'
 	@echo 'make install    module for the running kernel, tools, library (DESTDIR, PREFIX)'
 	@echo 'make clean      remove build/'
 
@@ -172,6 +174,10 @@ COMMITS ?= 100000
 soak: $(O)/torture/torture
 	$(O)/torture/torture --reads $(READS) --commits $(COMMITS) hosted:$(O)/torture/soak.shelf
 
+CYCLES ?= 5000
+cycles: $(O)/guest/cycles modules
+	selftests/guest/long $(CYCLES)
+
 # A writer or the host dies, at more points than a test run has time for.
 CRASH := $(addprefix $(O)/crash/,killed torn writer powerloss)
 CRASH_SRC := $(addprefix selftests/crash/,kill.c tool.c state.c checkpoint.c log.c)
@@ -302,6 +308,9 @@ EXECUTIONS ?= 100000000
 fuzz-long:
 	@selftests/fuzz/long $(EXECUTIONS)
 
+# What a test run has no time for.
+check-long: check-debug coverage soak sweep crash cycles fuzz fuzz-long fuzz-guest check-planted
+
 install: $(O)/kmod/$(KERNEL)/shelf.ko tools
 	$(MAKE) -C /lib/modules/$(KERNEL)/build M=$(CURDIR)/$(O)/kmod/$(KERNEL) modules_install
 	depmod $(KERNEL)
@@ -315,4 +324,5 @@ FORCE:
 	check-hosted check-guest check-static soak tools-tsan demo demo-programs bench \
 	bench-peers bench-programs bench-guest bench-uml install clean crash-tests crash fuzz \
 	fuzz-programs sweep fuzz-guest fuzz-long check-planted \
+	cycles check-long \
 	FORCE

@@ -173,6 +173,8 @@ TEST_F_TIMEOUT(cycles, while_it_is_read, 86400)
 			TH_LOG("cycle %u: the readers don't come", i);
 		kit_drop(&k);
 		ASSERT_EQ(0, module_unload_soon());
+		if (i % 500 == 499)
+			TH_LOG("%u cycles", i + 1);
 	}
 	end_readers(self->reader);
 	for (i = 0; i < READERS; i++) {
