@@ -210,6 +210,7 @@ int main(int argc, char **argv)
 	unsigned int n = 0;
 	int bad, ret;
 
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (access(s.ko, R_OK) || fault_setup()) {
 		puts("Bail out! sweep MODULE.ko [STEP], on a kernel with fault injection");
 		return 2;

@@ -12,8 +12,7 @@
 #include "lib/dev.h"
 #include "lib/tracefs.h"
 #include "lib/wire.h"
-
-#include <kselftest_harness.h>
+#include "lib/harness.h"
 
 #define NAME	"guest-announce"
 

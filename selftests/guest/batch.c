@@ -15,8 +15,7 @@
 
 #include "lib/dev.h"
 #include "lib/wire.h"
-
-#include <kselftest_harness.h>
+#include "lib/harness.h"
 
 #define NAME		"guest-batch"
 #define RACERS		2

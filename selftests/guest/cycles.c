@@ -18,7 +18,7 @@
 
 #include "lib/common.h"
 #include "lib/module.h"
-#include "kselftest_harness.h"
+#include "lib/harness.h"
 
 #define READERS		2
 #define PRODUCTS	100U

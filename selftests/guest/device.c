@@ -25,7 +25,7 @@
 
 #include "lib/common.h"
 #include "lib/doc.h"
-#include "kselftest_harness.h"
+#include "lib/harness.h"
 
 #define COUNT		300U
 #define ATTRS		500U

@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 #include "lib/common.h"
-#include "kselftest_harness.h"
+#include "lib/harness.h"
 
 #define SMALL_CHUNKS	"/sys/module/shelf/parameters/small_chunks"
 #define CHUNKS		4U

@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #include "lib/common.h"
-#include "kselftest_harness.h"
+#include "lib/harness.h"
 
 #define COUNT		8000U
 #define DELTA		400U

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "lib/pins.h"
-#include "kselftest_harness.h"
+#include "lib/harness.h"
 
 #define CATALOG		9
 #define OUT_BYTES	(8192 * 8)

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "lib/common.h"
-#include "kselftest_harness.h"
+#include "lib/harness.h"
 
 #define SALT		5U
 #define MANY		4000U		/* products with ids from FIRST on */

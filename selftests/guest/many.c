@@ -15,7 +15,7 @@
 #include <stdlib.h>
 
 #include "lib/common.h"
-#include "kselftest_harness.h"
+#include "lib/harness.h"
 
 #define PRODUCTS	100U
 #define MEMBERS		1200U	/* three pages of them */

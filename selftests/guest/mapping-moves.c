@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "lib/place.h"
-#include "kselftest_harness.h"
+#include "lib/harness.h"
 
 #define SMALL_CHUNKS	"/sys/module/shelf/parameters/small_chunks"
 #define MOVES		5000U

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "lib/place.h"
-#include "kselftest_harness.h"
+#include "lib/harness.h"
 
 
 FIXTURE(steps)

@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #include "lib/place.h"
-#include "kselftest_harness.h"
+#include "lib/harness.h"
 
 #ifndef UFFD_FEATURE_WP_ASYNC
 #define UFFD_FEATURE_WP_ASYNC	(1 << 15)

@@ -23,7 +23,7 @@
 
 #include "lib/common.h"
 #include "lib/probe.h"
-#include "kselftest_harness.h"
+#include "lib/harness.h"
 
 #define CHUNKS		6U
 #define BYTES		(8 * CHUNK)	/* the reservation is a power of two */

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "lib/common.h"
-#include "kselftest_harness.h"
+#include "lib/harness.h"
 
 #define CHUNKS		8U
 #define ARENA		SHELF_MMAP_ARENA

@@ -9,8 +9,7 @@
  */
 #include "lib/dev.h"
 #include "lib/wire.h"
-
-#include <kselftest_harness.h>
+#include "lib/harness.h"
 
 #define NAME		"guest-names"
 #define NAME_31		"abcdefghijklmnopqrstuvwxyz.01_-"

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "lib/world.h"
-#include "kselftest_harness.h"
+#include "lib/harness.h"
 
 #define CHUNKS		4U
 #define ROUNDS		25U

@@ -14,7 +14,7 @@
 #include "lib/dev.h"
 #include "lib/pins.h"
 #include "lib/world.h"
-#include "kselftest_harness.h"
+#include "lib/harness.h"
 
 #define CHUNKS		64U
 #define MS		1000000ULL

@@ -14,7 +14,7 @@
 
 #include "lib/pins.h"
 #include "lib/world.h"
-#include "kselftest_harness.h"
+#include "lib/harness.h"
 
 #define CHUNKS		64U
 #define HOUR_MS		3600000U

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "lib/common.h"
-#include "kselftest_harness.h"
+#include "lib/harness.h"
 
 #define PRODUCTS	100
 #define CATALOG		7

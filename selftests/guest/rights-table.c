@@ -21,8 +21,7 @@
 #include "lib/acts.h"
 #include "lib/dev.h"
 #include "lib/doc.h"
-
-#include <kselftest_harness.h>
+#include "lib/harness.h"
 
 #define PAGE_NAME	"Documentation/rights.md"
 #define TABLE		"Who may do what"

@@ -22,8 +22,7 @@
 
 #include "lib/dev.h"
 #include "lib/wire.h"
-
-#include <kselftest_harness.h>
+#include "lib/harness.h"
 
 #define NAME	"guest-rights"
 #define NOBODY	65534

@@ -16,7 +16,7 @@
 #include "lib/pins.h"
 #include "lib/tracefs.h"
 #include "lib/world.h"
-#include "kselftest_harness.h"
+#include "lib/harness.h"
 
 #define CHUNKS		4U
 #define SPREAD_FIRST	10000

@@ -18,7 +18,7 @@
 
 #include "lib/common.h"
 #include "lib/module.h"
-#include "kselftest_harness.h"
+#include "lib/harness.h"
 
 static int add_name(const struct shelf_listing *l, void *arg)
 {

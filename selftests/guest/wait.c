@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "lib/common.h"
-#include "kselftest_harness.h"
+#include "lib/harness.h"
 
 #define MS		1000000LL
 #define FOREVER		(-1LL)

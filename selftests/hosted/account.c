@@ -29,8 +29,8 @@ static struct reach reach_begin(const struct arena *a)
 
 	return (struct reach){
 		.a = a,
-		.page = calloc(pages, 1),
-		.slot = calloc(pages * UNITS / 64, sizeof(u64)),
+		.page = calloc(pages + 1, 1),
+		.slot = calloc(pages * UNITS / 64 + 1, sizeof(u64)),
 	};
 }
 

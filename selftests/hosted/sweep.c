@@ -6,9 +6,10 @@
  *
  * Random batches of every kind and size go to a shelf. The first allocation of a
  * commit is made to fail, then the second, until none is left to fail, or the commit
- * did without one: each time the shelf must hold what it held, by a digest of all of it, every page and slot must be
- * free or reachable, and in the end the same batch succeeds and the shelf is what the
- * model says. One batch in four is committed at once behind a failure anywhere in it.
+ * did without one: each time the shelf must hold what it held, by a digest of all of
+ * it, every page and slot must be free or reachable, and in the end the same batch
+ * succeeds and the shelf is what the model says. One batch in four is committed at once
+ * behind a failure anywhere in it.
  * Pins, trims, making, opening, adopting and reading shelves are swept likewise, these
  * with malloc() itself failing, wherever in the library.
  *

@@ -200,7 +200,8 @@ static void query_pin(struct rng *r, struct call *c)
 	if (one_in(r, 2))
 		add_field(c, AT(pin, generation), FORM_GEN, one_in(r, 2) ? 0 : -below(r, 5));
 	if (one_in(r, 2))
-		add_field(c, AT(pin, lease_ns), FORM_U64, one_in(r, 2) ? odd_number(r) : below(r, 5000000));
+		add_field(c, AT(pin, lease_ns), FORM_U64,
+			  one_in(r, 2) ? odd_number(r) : below(r, 5000000));
 }
 
 static void query_scan(struct rng *r, struct call *c)
