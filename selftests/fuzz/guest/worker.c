@@ -185,6 +185,7 @@ int replay(const char *path)
 		run(&s, l, &p);
 		log_clean(log);
 	}
+	free(l);
 	fclose(f);
 	return more < 0 ? 2 : 0;
 }
