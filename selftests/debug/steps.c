@@ -482,7 +482,8 @@ static int trim(struct site *s)
 }
 
 const struct step steps[] = {
-	{ "load", unload, load, unload, is_unloaded, .least = 20, .alone = true },
+	{ "load", unload, load, unload, is_unloaded, .least = 20,
+	  .last = 300, .alone = true },
 	{ "create", other_destroy, other_create, other_end, other_is_gone, .least = 20 },
 	{ "destroy", other_make, other_end, other_destroy },
 	{ "destroy, in the worker", other_make, other_end, other_destroy,

@@ -133,14 +133,37 @@ static unsigned int step_from(const struct step *t, unsigned int nth)
 	return t->stride && nth >= NTH_ALIKE ? t->stride : 1;
 }
 
+/*
+ * How many things could fail in it, about: by trying, half as far each time. Sets
+ * @wrong.
+ */
+static unsigned int count_points(struct site *s, const struct step *t, struct tally *tally,
+				 const char **wrong, int *ret)
+{
+	unsigned int nth = 0, by;
+	int hit;
+
+	for (by = NTH_MAX / 2; by && !*wrong; by /= 2) {
+		*wrong = strike(s, t, nth + by, tally, ret, &hit);
+		if (hit)
+			nth += by;
+	}
+	return nth;
+}
+
 static bool sweep(struct site *s, const struct step *t, unsigned int number)
 {
 	struct tally tally = { 0 };
 	const char *wrong = NULL;
-	unsigned int nth, last = 0;
+	unsigned int nth = 1, last = 0;
 	int ret = 0, hit = 1;
 
-	for (nth = 1; hit && !wrong && nth < NTH_MAX; nth += step_from(t, nth)) {
+	if (t->last) {
+		nth = count_points(s, t, &tally, &wrong, &ret);
+		printf("# %s: about %u\n", t->name, nth);
+		nth = nth > t->last ? nth - t->last : 1;
+	}
+	for (; hit && !wrong && nth < NTH_MAX; nth += step_from(t, nth)) {
 		last = nth;
 		wrong = strike(s, t, nth, &tally, &ret, &hit);
 	}

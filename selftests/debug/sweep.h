@@ -36,6 +36,7 @@ struct site {
  * @gone: of one that failed: whether nothing of it is left; may be NULL
  * @least: so many of its allocations fail, or something is amiss
  * @stride: from the 64th on only each so many-th, where hundreds are alike
+ * @last: only so many, the last ones: most are the module loader's own
  * @commits: the generation goes up by one
  * @alone: no shelf is there
  */
@@ -48,6 +49,7 @@ struct step {
 	enum fault_who who;
 	unsigned int least;
 	unsigned int stride;
+	unsigned int last;
 	bool commits;
 	bool alone;
 };
