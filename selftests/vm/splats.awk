@@ -20,11 +20,11 @@ function complains()
 	       line ~ /[Bb]ad page|(list|slab) corruption/
 }
 
-# A report ends with a rule.
+# A report ends with a rule. What else the kernel says in its midst is told with it.
 /BUG: KCSAN:/ { race = ""; racing = 1; ours = 0 }
 racing {
 	race = race line "\n"
-	ours = ours || line ~ /\[shelf\]/
+	ours = ours || line ~ /\[shelf\]/ || (line !~ /BUG: KCSAN:/ && complains())
 	if (line ~ /^====/) {
 		racing = 0
 		if (ours)
