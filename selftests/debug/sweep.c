@@ -141,7 +141,7 @@ static unsigned int count_points(struct site *s, const struct step *t, struct ta
 				 const char **wrong, int *ret)
 {
 	unsigned int nth = 0, by;
-	int hit;
+	int hit = 0;
 
 	for (by = NTH_MAX / 2; by && !*wrong; by /= 2) {
 		*wrong = strike(s, t, nth + by, tally, ret, &hit);

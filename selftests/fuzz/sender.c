@@ -170,16 +170,23 @@ static void put_values(const struct op *op, const void *data)
 		put(SHELF_OP_A_ATTRS, op->len, data);
 }
 
-void sender_op(const struct op *op, const void *data)
+/* The nest of one more operation, if there is a message for it. */
+static struct nlattr *op_begin(void)
 {
-	struct nlattr *nest;
-
 	if (msg.used > MESSAGE_BYTES)
 		sender_flush();
 	if (!begin())
-		return;
+		return NULL;
 	ops_begin();
-	nest = nest_begin();
+	return nest_begin();
+}
+
+void sender_op(const struct op *op, const void *data)
+{
+	struct nlattr *nest = op_begin();
+
+	if (!nest)
+		return;
 	put(SHELF_OP_A_KIND, 1, &op->kind);
 	put_u64(op_on_catalog(op) ? SHELF_OP_A_CATALOG : SHELF_OP_A_PRODUCT, (u64)op->id);
 	if (op_on_catalog(op) && op->len)
@@ -192,14 +199,10 @@ void sender_op(const struct op *op, const void *data)
 
 void sender_raw(const u8 *bytes, size_t n)
 {
-	struct nlattr *nest;
+	struct nlattr *nest = op_begin();
 
-	if (msg.used > MESSAGE_BYTES)
-		sender_flush();
-	if (!begin())
+	if (!nest)
 		return;
-	ops_begin();
-	nest = nest_begin();
 	memcpy(msg.bytes + msg.used, bytes, n);
 	memset(msg.bytes + msg.used + n, 0, NLA_ALIGNTO);
 	nest->nla_len = (u16)(NLA_HDRLEN + n);
