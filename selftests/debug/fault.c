@@ -45,7 +45,7 @@ int fault_setup(void)
 
 	for (i = 0; i < sizeof(settings) / sizeof(settings[0]) && !ret; i++)
 		ret = file_write(settings[i][0], settings[i][1]);
-	return ret;
+	return ret ?: file_write("/dev/kmsg", "# allocations fail\n");
 }
 
 static int arm_file(const char *path, unsigned int nth)

@@ -66,11 +66,15 @@ static int connect_anew(struct site *s)
 	return negative(wire_open(&s->nl));
 }
 
+/* The kernel removes a node as it can, and tells nobody if it can't. */
 static int other_destroy(struct site *s)
 {
 	int ret = connect_anew(s) ?: wire_destroy(&s->nl, s->other);
 
-	return ret == ENOENT ? 0 : negative(ret);
+	if (ret && ret != ENOENT)
+		return negative(ret);
+	ret = ERRNO(unlink("/dev/shelf/other"));
+	return ret == -ENOENT ? 0 : ret;
 }
 
 static int other_create(struct site *s)

@@ -227,6 +227,16 @@ static int sweep_all(struct site *s, const char *asked, unsigned int *n)
 	return bad;
 }
 
+/* A stack that can't grow is SIGSEGV, whoever's allocation it was. */
+static void grow_stack(void)
+{
+	volatile char room[256 << 10];
+	size_t i;
+
+	for (i = 0; i < sizeof(room); i += PAGE)
+		room[i] = 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct site s = { .other = "other", .fd = -1, .ko = argc > 1 ? argv[1] : "" };
@@ -234,6 +244,7 @@ int main(int argc, char **argv)
 	int bad, ret;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	grow_stack();
 	if (access(s.ko, R_OK) || fault_setup()) {
 		puts("Bail out! sweep MODULE.ko [STEP], on a kernel with fault injection");
 		return 2;

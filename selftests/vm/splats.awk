@@ -2,7 +2,8 @@
 #
 # Of a kernel log, with time stamps or without: what the kernel complained of, each
 # with what follows it. Of data races those that the module takes part in; the kernel
-# has many of its own.
+# has many of its own. Allocations that a test makes fail may be told by who asked for
+# them; leaks are not told of here, but by kmemleak's own list.
 
 {
 	line = $0
@@ -13,7 +14,7 @@ function complains()
 {
 	return line ~ /^(WARNING|BUG|UBSAN|ODEBUG|Oops)[: ]/ ||
 	       line ~ /^INFO: (task|trying|rcu)/ ||
-	       line ~ /^(watchdog|kernel|rcu|kmemleak|page_table_check): *(BUG|INFO|[0-9]+ new)/ ||
+	       line ~ /^(watchdog|kernel|rcu|page_table_check): *(BUG|INFO)/ ||
 	       line ~ /BUG[: ]|KASAN|KFENCE:|Oops:|Call Trace:|general protection/ ||
 	       line ~ /unable to handle|detected( expedited)? stalls|self-detected stall/ ||
 	       line ~ /blocked for more than|^refcount_t:|DEBUG_LOCKS_WARN_ON/ ||
@@ -30,6 +31,13 @@ racing {
 		if (ours)
 			printf "%s", race
 	}
+	next
+}
+
+line == "# allocations fail" { injected = 1 }
+injected && line ~ /: (page allocation failure|vmalloc error):/ { meant = 1 }
+meant {
+	meant = line !~ /<\/TASK>/
 	next
 }
 
