@@ -273,7 +273,8 @@ static int unpin(struct site *s)
 {
 	int ret = pin_drop(s->k.fd, s->pin);
 
-	s->pin = 0;
+	if (!ret)
+		s->pin = 0;
 	return ret;
 }
 
@@ -504,7 +505,7 @@ const struct step steps[] = {
 	{ "poll", NULL, poll_it },
 	{ "close", open_all, close_all },
 	{ "INFO", NULL, info, .least = 2 },
-	{ "GET", NULL, get, .least = 5 },
+	{ "GET", NULL, get, .least = 4 },
 	{ "GET_MANY", NULL, get_many, .least = 4 },
 	{ "MEMBERS", NULL, members, .least = 4 },
 	{ "IS_MEMBER", NULL, is_member, .least = 2 },
@@ -512,8 +513,8 @@ const struct step steps[] = {
 	{ "WAIT", NULL, wait_for, .least = 1 },
 	{ "REPORT", NULL, report, .least = 1 },
 	{ "PIN", NULL, pin, unpin_if, no_pin, .least = 4 },
-	{ "UNPIN", pin, unpin, NULL, .least = 1 },
-	{ "GET, pinned", pin, get, unpin, .least = 5 },
+	{ "UNPIN", pin, unpin, unpin_if, .least = 1 },
+	{ "GET, pinned", pin, get, unpin, .least = 4 },
 	{ "MEMBERS, pinned", pin, members, unpin, .least = 4 },
 	{ "SCAN, pinned", pin, scan, unpin, .least = 4 },
 	{ "sysfs", NULL, read_sysfs, .least = 50 },

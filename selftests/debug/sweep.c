@@ -53,9 +53,11 @@ static bool answer_lost(int ret)
 	return ret == -ENOBUFS || ret == -ETIMEDOUT;
 }
 
+/* EPROTONOSUPPORT: libnl tells nobody why it has not found the family. */
 static bool may_fail_so(int ret)
 {
-	return ret == -ENOMEM || ret == -EFAULT || ret == -EAGAIN || answer_lost(ret);
+	return ret == -ENOMEM || ret == -EFAULT || ret == -EAGAIN ||
+	       ret == -EPROTONOSUPPORT || answer_lost(ret);
 }
 
 /* What was queued for the worker may still be on its way. */

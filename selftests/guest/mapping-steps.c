@@ -271,19 +271,25 @@ static struct due due_known_advice(const struct place *p, struct part q, unsigne
 	return d;
 }
 
+static long call_advice(void *at, __u64 len, __u64 arg)
+{
+	return syscall(SYS_madvise, at, len, (int)arg);
+}
+
+/* A kernel that can't handle broken memory knows nothing of these two. */
+static bool is_known(__u64 advice)
+{
+	return !spoils(advice) || !call_advice(NULL, 0, advice);
+}
+
 static struct due due_advice(const struct place *p, struct part q, __u64 arg)
 {
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(advices); i++)
-		if (advices[i].advice == arg)
+		if (advices[i].advice == arg && is_known(arg))
 			return due_known_advice(p, q, i);
 	return refused(EINVAL);
-}
-
-static long call_advice(void *at, __u64 len, __u64 arg)
-{
-	return syscall(SYS_madvise, at, len, (int)arg);
 }
 
 /*

@@ -32,8 +32,8 @@ static struct nl_sock *connected(struct shelf_error *err)
 	ret = genl_connect(sock);
 	if (!ret)
 		return sock;
-	shelf_fail(err, -EPROTONOSUPPORT, "no generic netlink: %s",
-		      nl_geterror(ret));
+	shelf_fail(err, ret == -NLE_NOMEM ? -ENOMEM : -EPROTONOSUPPORT,
+		   "no generic netlink: %s", nl_geterror(ret));
 	nl_socket_free(sock);
 	return NULL;
 }

@@ -104,7 +104,7 @@ static int put_world(struct kit *k, bool no_wait)
 	__u64 g = dev_generation(k->fd) + 1;
 	struct shelf_result r;
 	struct shelf_batch *b;
-	int ret = shelf_batch_begin(k->w, &b, NULL);
+	int ret = g > 1 ? shelf_batch_begin(k->w, &b, NULL) : -EFAULT;
 
 	if (ret)
 		return ret;
