@@ -530,7 +530,7 @@ const struct step steps[] = {
 	{ "commit, NO_WAIT, in the worker", NULL, commit_no_wait, .who = FAULT_WORKER,
 	  .least = 20, .commits = true },
 	{ "commit that grows, in the worker", other_make, fill, other_end,
-	  .who = FAULT_WORKER, .least = 20 },
+	  .who = FAULT_WORKER, .least = 15 },
 	{ "commit that grows by pages, in the worker", other_make_small, fill,
 	  other_end_small, .who = FAULT_WORKER, .least = 64, .stride = 41 },
 	{ "trim, in the worker", thin_out, trim, other_end, .who = FAULT_WORKER,

@@ -431,11 +431,12 @@ int shelf_set(const char *name, const struct shelf_settings *settings,
 
 /*
  * Makes the shelf as dense as it gets, by commits that change nothing else, and
- * gives back what is free then: bytes of memory held before and after. It goes in
- * passes, each of which waits for quarantine. @timeout_ns below 0: for as long as it
- * takes. ETIMEDOUT: @trimmed tells how far it got; the kernel goes on, of a hosted
- * shelf the rest is for the next trim. ENODEV: the shelf was destroyed meanwhile. A
- * shelf of the kernel that was emptied to a third is trimmed without being asked.
+ * gives back what is free then: bytes of memory held before and after, to @trimmed,
+ * which may be NULL. It goes in passes, each of which waits for quarantine.
+ * @timeout_ns below 0: for as long as it takes. ETIMEDOUT: @trimmed tells how far it
+ * got; the kernel goes on, of a hosted shelf the rest is for the next trim. ENODEV:
+ * the shelf was destroyed meanwhile. A shelf of the kernel that was emptied to a third
+ * is trimmed without being asked.
  */
 struct shelf_trimmed {
 	__u64 before;

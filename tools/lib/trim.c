@@ -79,9 +79,12 @@ int shelf_trim(const char *name, __s64 timeout_ns, struct shelf_trimmed *trimmed
 	       struct shelf_error *err)
 {
 	const char *path = shelf_hosted_path(name);
+	struct shelf_trimmed unused;
 	struct shelf_nl *nl;
 	int ret;
 
+	if (!trimmed)
+		trimmed = &unused;
 	if (path) {
 		ret = trim_hosted(path, timeout_ns, trimmed);
 		return ret ? shelf_fail_writer(err, ret) : 0;
