@@ -53,6 +53,12 @@ static bool answer_lost(int ret)
 	return ret == -ENOBUFS || ret == -ETIMEDOUT;
 }
 
+/* No result of a commit is EFAULT: that is where the result, or the rest, got lost. */
+static bool may_be_done(int ret)
+{
+	return answer_lost(ret) || ret == -EFAULT;
+}
+
 /* EPROTONOSUPPORT: libnl tells nobody why it has not found the family. */
 static bool may_fail_so(int ret)
 {
@@ -85,7 +91,7 @@ static const char *judge(struct site *s, const struct step *t, int ret, bool hit
 		return NULL;
 	if (t->commits && !ret)
 		s->generation++;
-	else if (t->commits && answer_lost(ret) && generation_soon(s) == s->generation + 1)
+	else if (t->commits && may_be_done(ret) && generation_soon(s) == s->generation + 1)
 		s->generation++;
 	return world_differs(s);
 }
