@@ -400,6 +400,15 @@ static inline const struct op *item_op(const struct sort_item *item)
 	return (const struct op *)(uintptr_t)item->value;
 }
 
+/*
+ * attrs.c: of a product's record, or of what is laid out like one. To write sets
+ * attrs_ref, attrs_len and attrs_generation; to retire leaves them.
+ */
+bool attrs_equal(const struct arena *a, const struct shelf_product *p, const struct op *op);
+int attrs_write(struct draft *d, struct shelf_product *p, const struct op *op);
+int attrs_retire(struct draft *d, const struct shelf_product *p);
+int attrs_touch(struct draft *d, struct shelf_product *p);
+
 /* product.c, catalog.c */
 int product_change(struct draft *d, struct shelf_record *r,
 		   const struct sort_item *ops, u32 n);
