@@ -248,7 +248,7 @@ bench-uml:
 # Fuzzers, by clang: see selftests/fuzz/run. Coverage is of our files alone; what
 # judges them runs without sanitizers, at speed.
 FUZZ := $(O)/fuzz
-FUZZ_PURE := arena slab sort table leaf merge directory attrs product catalog idset batch snapshot \
+FUZZ_PURE := arena slab sort table leaf merge directory attrs product source catalog idset batch snapshot \
 	reclaim pin retain trim
 FUZZ_GLUE := netlink decode stage message
 FUZZ_NAMES := $(addprefix linux/,cdev device fs idr kref memcontrol module mutex notifier percpu \
@@ -282,10 +282,10 @@ $(FUZZ)/hosted/%.o: selftests/hosted/%.c
 
 $(FUZZ)/%.o: selftests/fuzz/%.c $(FUZZ)/kernel/.stamp
 	@mkdir -p $(@D)
-	@$(FUZZ_CC) -Wextra $(if $(filter oracle,$*),,$(FUZZ_SAN)) -I$(FUZZ)/kernel -Iselftests/fuzz \
+	@$(FUZZ_CC) -Wextra $(if $(filter oracle oracle-source,$*),,$(FUZZ_SAN)) -I$(FUZZ)/kernel -Iselftests/fuzz \
 		-c -o $@ $<
 
-$(FUZZ)/apply: $(call fuzz_objs,apply-fuzz program sender oracle $(FUZZ_HOST) \
+$(FUZZ)/apply: $(call fuzz_objs,apply-fuzz program sender oracle oracle-source $(FUZZ_HOST) \
 		$(FUZZ_JUDGE:%=hosted/%) $(FUZZ_PURE:%=kmod/%) $(FUZZ_GLUE:%=kmod/%))
 	@clang $(FUZZ_SAN) -fsanitize=fuzzer -o $@ $^
 

@@ -25,8 +25,7 @@ void batch_free(struct batch *b)
 	b->last = NULL;
 	b->bytes = 0;
 	b->ops = 0;
-	b->product_ops = 0;
-	b->catalog_ops = 0;
+	memset(b->map_ops, 0, sizeof(b->map_ops));
 }
 
 static bool currency_valid(const u8 *c)
@@ -52,8 +51,27 @@ static const char *change_wrong(const struct op *op)
 	return NULL;
 }
 
+static const char *name_wrong(const u8 *name, u32 len)
+{
+	u32 i;
+
+	for (i = 0; i < len; i++)
+		if (name[i] < ' ' || name[i] == 0x7f)
+			return "a source's name has a control character";
+	return NULL;
+}
+
+static const char *source_wrong(const struct op *op, const void *name)
+{
+	if (!op->len || op->len > SHELF_SOURCE_MAX)
+		return "a source's name is 1 to 255 bytes";
+	if (op->kind == SHELF_OP_SEQUENCE && op->last < op->first)
+		return "LAST is below FIRST";
+	return name_wrong(name, op->len);
+}
+
 /* What is wrong with an operation, or NULL. */
-static const char *op_wrong(const struct op *op, int *error)
+static const char *op_wrong(const struct op *op, const void *data, int *error)
 {
 	*error = -EINVAL;
 	switch (op->kind) {
@@ -74,6 +92,10 @@ static const char *op_wrong(const struct op *op, int *error)
 			return "more than 8000 members in one operation";
 		}
 		return op->len ? NULL : "no members";
+	case SHELF_OP_SEQUENCE:
+	case SHELF_OP_SOURCE:
+	case SHELF_OP_SOURCE_DELETE:
+		return source_wrong(op, data);
 	default:
 		return "unknown kind of operation";
 	}
@@ -112,17 +134,14 @@ static int batch_append(struct batch *b, const struct op *op, const void *data)
 	*to = *op;
 	to->index = b->ops++;
 	if (data_bytes) {
-		size_t given = op_on_catalog(op) ? data_bytes : op->len;
+		size_t given = op_map(op) == MAP_CATALOGS ? data_bytes : op->len;
 
 		memcpy(to->data, data, given);
 		memset(to->data + given, 0, data_bytes - given);
 	}
 	block->used += (u32)bytes;
 	b->bytes += bytes;
-	if (op_on_catalog(op))
-		b->catalog_ops++;
-	else
-		b->product_ops++;
+	b->map_ops[op_map(op)]++;
 	return 0;
 }
 
@@ -137,9 +156,10 @@ int batch_add(struct batch *b, const struct op *op, const void *data,
 	      const char **why)
 {
 	size_t bytes = op_bytes(op);
+	struct op named;
 	int error;
 
-	*why = op_wrong(op, &error);
+	*why = op_wrong(op, data, &error);
 	if (*why)
 		return error;
 	*why = "batch is over its limit of bytes";
@@ -147,5 +167,9 @@ int batch_add(struct batch *b, const struct op *op, const void *data,
 	    b->ops >= U32_MAX)
 		return -EDQUOT;
 	*why = "out of memory for the batch";
-	return batch_append(b, op, data);
+	if (op_map(op) != MAP_SOURCES)
+		return batch_append(b, op, data);
+	named = *op;
+	named.id = shelf_source_id(data, op->len);
+	return batch_append(b, &named, data);
 }

@@ -35,6 +35,10 @@ static int refuse_stale(struct commit *c, u64 newest)
 	return -ESTALE;
 }
 
+/*
+ * A repeat is one whatever generation its sender expects: what it sent is there, and
+ * its answer may have been lost.
+ */
 static int commit_check(struct commit *c)
 {
 	struct shelf *s = c->shelf;
@@ -43,6 +47,8 @@ static int commit_check(struct commit *c)
 
 	if (READ_ONCE(s->dead))
 		return refuse(c, -ENODEV, "the shelf was destroyed");
+	if (batch_repeats(&s->store, &c->batch, &c->report))
+		return 0;
 	/* What only a trim was in between is what the sender knows. */
 	if (c->has_expect && (c->expect < s->store.content ||
 			      c->expect > s->store.generation))
@@ -77,7 +83,7 @@ static int commit_batch(struct commit *c, u64 *published)
 	mutex_lock(&s->commit_lock);
 	before = upkeep_begin(s);
 	ret = commit_check(c);
-	if (!ret)
+	if (!ret && !c->report.repeated)
 		ret = shelf_commit_locked(s, &c->batch, &c->report, published);
 	upkeep_end(s, &before);	/* of a draft that had to reuse, or to revoke */
 	mutex_unlock(&s->commit_lock);
@@ -132,6 +138,13 @@ static void commit_refuse(struct commit *c)
 	batch_done(c);
 }
 
+/* P6. Nothing was changed, so there is nothing to announce or to wait for. */
+static void commit_repeat(struct commit *c)
+{
+	shelf_count(c->shelf, STAT_REPEATED_BATCHES, 1);
+	batch_done(c);
+}
+
 static void trace_commit(const struct commit *c)
 {
 	const struct report *r = &c->report;
@@ -144,13 +157,15 @@ static void commit_work(struct work_struct *work)
 {
 	struct commit *c = container_of(work, struct commit, work);
 	struct mem_cgroup *old = set_active_memcg(c->shelf->memcg);
-	u64 published;
+	u64 published = 0;
 	int ret;
 
 	ret = commit_batch(c, &published);
 	set_active_memcg(old);
 	if (ret)
 		commit_refuse(c);	/* the report says why */
+	else if (c->report.repeated)
+		commit_repeat(c);
 	else
 		commit_finish(c, published);
 	trace_commit(c);

@@ -106,10 +106,12 @@ struct store {
 /**
  * struct report - what came of a commit, for its sender
  * @error: negative errno; then @message says what, and @op which, if any
+ * @repeated: it had been applied before, and nothing was changed
  */
 struct report {
 	int error;
 	bool has_op;
+	bool repeated;
 	u64 op;
 	char message[120];
 	u64 generation;
@@ -145,20 +147,28 @@ void sort_items(struct sorter *s, struct sort_item *items, u32 n);
 #define FIELD_FLAGS	BIT(2)
 #define FIELD_CURRENCY	BIT(3)
 #define FIELD_ATTRS	BIT(4)
+#define FIELD_NO_GAP	BIT(5)	/* of a sequence */
 
 /**
  * struct op - one staged operation
- * @id: product or catalog
+ * @id: product, catalog, or hash of a source's name, which batch_add() sets
  * @index: position in the batch, from 0
+ * @first, @last: sequence numbers
  * @kind: enum shelf_op_kind
  * @fields: FIELD_*: which of the following were given
- * @len: of @data: attribute bytes, or members (each 8 bytes)
+ * @len: of @data: attribute bytes, or members (each 8 bytes), or bytes of a name
  */
 struct op {
 	s64 id;
 	u64 index;
-	s64 price;
-	s64 stock;
+	union {
+		s64 price;
+		u64 first;
+	};
+	union {
+		s64 stock;
+		u64 last;
+	};
 	u32 flags;
 	u8  currency[4];
 	u32 len;
@@ -175,11 +185,15 @@ struct op_block {
 	u8  bytes[] __aligned(8);
 };
 
+/* What an operation is on. */
+enum map { MAP_PRODUCTS, MAP_CATALOGS, MAP_SOURCES, MAPS };
+
 /**
  * struct batch - operations that become visible together
  * @trims: it changes nothing, but moves what it touches: trim.c's
  * @limit: most bytes it may take
  * @bytes: memory it takes
+ * @map_ops: operations on each map
  */
 struct batch {
 	bool trims;
@@ -188,8 +202,7 @@ struct batch {
 	u64 limit;
 	u64 bytes;
 	u64 ops;
-	u32 product_ops;
-	u32 catalog_ops;
+	u32 map_ops[MAPS];
 };
 
 void batch_init(struct batch *b, u64 limit);
@@ -205,18 +218,23 @@ int batch_add(struct batch *b, const struct op *op, const void *data,
 /* Kinds of operations that nobody can send: they move what they name. */
 #define OP_TOUCH		(SHELF_OP_MAX + 1)
 #define OP_CATALOG_TOUCH	(SHELF_OP_MAX + 2)
+#define OP_SOURCE_TOUCH		(SHELF_OP_MAX + 3)
 
 /* @member: of the catalog, whose page is to move, or NULL. ENOMEM. */
 int batch_touch(struct batch *b, u8 kind, s64 id, const s64 *member);
 
-static inline bool op_on_catalog(const struct op *op)
+static inline enum map op_map(const struct op *op)
 {
-	return op->kind >= SHELF_OP_CATALOG_ADD && op->kind != OP_TOUCH;
+	if (op->kind < SHELF_OP_CATALOG_ADD || op->kind == OP_TOUCH)
+		return MAP_PRODUCTS;
+	if (op->kind < SHELF_OP_SEQUENCE || op->kind == OP_CATALOG_TOUCH)
+		return MAP_CATALOGS;
+	return MAP_SOURCES;
 }
 
 static inline size_t op_bytes(const struct op *op)
 {
-	size_t data = op_on_catalog(op) ? (size_t)op->len * 8 : op->len;
+	size_t data = op_map(op) == MAP_CATALOGS ? (size_t)op->len * 8 : op->len;
 
 	return sizeof(*op) + ALIGN(data, 8);
 }
@@ -409,10 +427,17 @@ int attrs_write(struct draft *d, struct shelf_product *p, const struct op *op);
 int attrs_retire(struct draft *d, const struct shelf_product *p);
 int attrs_touch(struct draft *d, struct shelf_product *p);
 
-/* product.c, catalog.c */
+/* product.c, catalog.c, source.c */
 int product_change(struct draft *d, struct shelf_record *r,
 		   const struct sort_item *ops, u32 n);
 int catalog_change(struct draft *d, struct shelf_record *r,
 		   const struct sort_item *ops, u32 n);
+int source_change(struct draft *d, struct shelf_record *r,
+		  const struct sort_item *ops, u32 n);
+/*
+ * P6. Whether the newest snapshot has all that the batch has, as its sequence
+ * numbers say; then @report is its answer. The caller holds the write lock.
+ */
+bool batch_repeats(const struct store *st, const struct batch *b, struct report *report);
 
 #endif /* SHELF_CORE_H */

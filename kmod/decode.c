@@ -23,6 +23,10 @@ static const struct nla_policy op_policy[SHELF_OP_A_MAX + 1] = {
 	[SHELF_OP_A_CATALOG] = { .type = NLA_S64 },
 	[SHELF_OP_A_MEMBERS] = { .type = NLA_BINARY,
 				 .len = SHELF_MEMBERS_MAX * sizeof(s64) },
+	[SHELF_OP_A_SOURCE] = { .type = NLA_BINARY, .len = SHELF_SOURCE_MAX },
+	[SHELF_OP_A_FIRST] = { .type = NLA_U64 },
+	[SHELF_OP_A_LAST] = { .type = NLA_U64 },
+	[SHELF_OP_A_NO_GAP] = { .type = NLA_FLAG },
 };
 
 #define OP_BIT(a)	BIT(SHELF_OP_A_##a)
@@ -40,6 +44,10 @@ static const struct op_rule {
 	[SHELF_OP_CATALOG_ADD] = { OP_BIT(CATALOG) | OP_BIT(MEMBERS) },
 	[SHELF_OP_CATALOG_REMOVE] = { OP_BIT(CATALOG) | OP_BIT(MEMBERS) },
 	[SHELF_OP_CATALOG_DELETE] = { OP_BIT(CATALOG) },
+	[SHELF_OP_SEQUENCE] = { OP_BIT(SOURCE) | OP_BIT(FIRST) | OP_BIT(LAST),
+				OP_BIT(NO_GAP) },
+	[SHELF_OP_SOURCE] = { OP_BIT(SOURCE) | OP_BIT(LAST) },
+	[SHELF_OP_SOURCE_DELETE] = { OP_BIT(SOURCE) },
 };
 
 #define MISSING(a)	\
@@ -49,12 +57,14 @@ static const struct op_rule {
 
 static const char * const missing[] = {
 	MISSING(PRODUCT), MISSING(CATALOG), MISSING(MEMBERS),
+	MISSING(SOURCE), MISSING(FIRST), MISSING(LAST),
 };
 
 static const char * const misplaced[] = {
 	MISPLACED(PRODUCT), MISPLACED(PRICE), MISPLACED(STOCK),
 	MISPLACED(FLAGS), MISPLACED(CURRENCY), MISPLACED(ATTRS),
-	MISPLACED(CATALOG), MISPLACED(MEMBERS),
+	MISPLACED(CATALOG), MISPLACED(MEMBERS), MISPLACED(SOURCE),
+	MISPLACED(FIRST), MISPLACED(LAST), MISPLACED(NO_GAP),
 };
 
 /* nla_parse() keeps the last of two; here that would hide a sender's bug. */
@@ -131,11 +141,24 @@ static const char *catalog_decode(struct nlattr **tb, struct op *op,
 	return NULL;
 }
 
+/* The name, and what it hashes to, are batch_add()'s to look at. */
+static void source_decode(struct nlattr **tb, struct op *op, const void **data)
+{
+	op->len = nla_len(tb[SHELF_OP_A_SOURCE]);
+	*data = nla_data(tb[SHELF_OP_A_SOURCE]);
+	if (tb[SHELF_OP_A_FIRST])
+		op->first = nla_get_u64(tb[SHELF_OP_A_FIRST]);
+	if (tb[SHELF_OP_A_LAST])
+		op->last = nla_get_u64(tb[SHELF_OP_A_LAST]);
+	if (tb[SHELF_OP_A_NO_GAP])
+		op->fields |= FIELD_NO_GAP;
+}
+
 /**
  * op_decode - reads one operation
  * @nest: SHELF_A_OP
  * @op: zeroed
- * @data: set to the attribute bytes or members, inside @nest, or left alone
+ * @data: set to the attribute bytes, members or name, inside @nest, or left alone
  * @why: set to constant text if it is refused
  * @extack: for the attribute at fault
  *
@@ -157,9 +180,15 @@ int op_decode(const struct nlattr *nest, struct op *op, const void **data,
 	if (*why)
 		return -EINVAL;
 	op->kind = nla_get_u8(tb[SHELF_OP_A_KIND]);
-	if (op->kind >= SHELF_OP_CATALOG_ADD)
+	switch (op_map(op)) {
+	case MAP_CATALOGS:
 		*why = catalog_decode(tb, op, data);
-	else
+		break;
+	case MAP_SOURCES:
+		source_decode(tb, op, data);
+		break;
+	default:
 		product_decode(tb, op, data);
+	}
 	return *why ? -EINVAL : 0;
 }

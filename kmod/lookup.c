@@ -51,10 +51,13 @@ static bool record_to_answer(const struct shelf_product *p, s64 id,
 	return true;
 }
 
-static bool copy_product(const struct shelf_view *view, s64 id,
-			 struct shelf_product *to)
+/* What a get is about: a source is laid out as a product whose attributes are its name. */
+static const struct shelf_product *find_asked(const struct shelf_view *view,
+					      const struct shelf_ioc_get *arg)
 {
-	return record_to_answer(shelf_view_product(view, id), id, to);
+	if (arg->flags & SHELF_GET_SOURCE)
+		return (const struct shelf_product *)shelf_view_source(view, arg->id);
+	return shelf_view_product(view, arg->id);
 }
 
 static void hide_refs(struct shelf_product *p)
@@ -115,7 +118,8 @@ static int look_product_rcu(const struct shelf_file *f, struct shelf_ioc_get *ar
 	if (ret)
 		return ret;
 	arg->generation = view->root->generation;
-	return copy_product(view, arg->id, &arg->product) ? 0 : -ENOENT;
+	return record_to_answer(find_asked(view, arg), arg->id, &arg->product) ?
+	       0 : -ENOENT;
 }
 
 /*
@@ -171,7 +175,7 @@ int ioctl_get(struct shelf_file *f, union ioctl_arg *a)
 	struct shelf_ioc_get *arg = &a->get;
 	int ret;
 
-	if (arg->flags || arg->reserved)
+	if (arg->flags & ~SHELF_GET_SOURCE || arg->reserved)
 		return -EINVAL;
 	ret = get_direct(f, arg);
 	if (unlikely(ret == -EFAULT))
@@ -367,9 +371,10 @@ static void strip_scanned(struct shelf_record *r, u32 n, bool catalogs)
 static int look_scan(const struct shelf_file *f, struct shelf_ioc_scan *arg,
 		     struct shelf_record *records, u32 room)
 {
-	bool catalogs = arg->flags & SHELF_SCAN_CATALOGS;
 	struct shelf_scan at = { .place = arg->cursor };
 	struct shelf_view view;
+	const u32 *dir;
+	u32 bits;
 	int ret;
 
 	arg->count = 0;
@@ -377,16 +382,14 @@ static int look_scan(const struct shelf_file *f, struct shelf_ioc_scan *arg,
 	ret = file_view_rcu(f, arg->pin, &view);
 	if (!ret) {
 		arg->generation = view.root->generation;
-		arg->count = shelf_scan_copy(&view, catalogs ? view.root->catalog_dir :
-					     view.root->product_dir, catalogs ?
-					     SHELF_CATALOG_DIR_BITS :
-					     SHELF_PRODUCT_DIR_BITS,
-					     &at, records, room, SCAN_STEPS);
+		dir = shelf_scan_dir(view.root, arg->flags, &bits);
+		arg->count = shelf_scan_copy(&view, dir, bits, &at, records, room,
+					     SCAN_STEPS);
 	}
 	rcu_read_unlock();
 	arg->cursor = at.place;
 	arg->done = at.done;
-	strip_scanned(records, arg->count, catalogs);
+	strip_scanned(records, arg->count, arg->flags & SHELF_SCAN_CATALOGS);
 	return ret;
 }
 
@@ -397,8 +400,8 @@ int ioctl_scan(struct shelf_file *f, union ioctl_arg *a)
 	u32 room = arg->count;
 	int ret;
 
-	if (arg->flags & ~SHELF_SCAN_CATALOGS || room < SHELF_LEAF_SLOTS ||
-	    room > SHELF_GET_MANY_MAX)
+	if (arg->flags > SHELF_SCAN_SOURCES ||	/* one of the two at most */
+	    room < SHELF_LEAF_SLOTS || room > SHELF_GET_MANY_MAX)
 		return -EINVAL;
 	records = kvmalloc_array(room, sizeof(*records), GFP_KERNEL);
 	if (!records)
@@ -410,4 +413,48 @@ int ioctl_scan(struct shelf_file *f, union ioctl_arg *a)
 		ret = -EFAULT;
 	kvfree(records);
 	return ret;
+}
+
+/* The leaf's record whose hash is least, but not below *@hash, or NULL. */
+static const struct shelf_record *least(const struct shelf_view *v, u64 *hash,
+					const struct shelf_record **found, u32 n)
+{
+	const struct shelf_record *first = NULL;
+	u64 best = U64_MAX;
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		u64 at = shelf_hash(found[i]->id, v->seed);
+
+		if (at < *hash || at > best)
+			continue;
+		best = at;
+		first = found[i];
+	}
+	if (first)
+		*hash = best;
+	return first;
+}
+
+bool shelf_source_next(const struct shelf *s, u64 *hash, struct source_info *info)
+{
+	const struct shelf_record *found[SHELF_LEAF_SLOTS], *r = NULL;
+	struct shelf_scan at = { .place = shelf_place(*hash) };
+	struct shelf_view view;
+	u32 n;
+
+	rcu_read_lock();
+	shelf_view_rcu(s, &view);
+	while (!r && !at.done) {
+		n = shelf_scan_next(&view, view.root->source_dir, SHELF_SOURCE_DIR_BITS,
+				    &at, found);
+		r = least(&view, hash, found, n);
+	}
+	if (r) {
+		info->record = *(const struct shelf_source *)r;
+		shelf_view_attrs(&view, (const struct shelf_product *)&info->record,
+				 info->name, sizeof(info->name));
+	}
+	rcu_read_unlock();
+	return r;
 }

@@ -26,7 +26,7 @@ static int put_u64(struct sk_buff *skb, int attr, u64 value)
 static int put_root(struct sk_buff *skb, const struct shelf *s)
 {
 	const struct shelf_root *root;
-	u64 generation, products, catalogs, memberships;
+	u64 generation, products, catalogs, memberships, sources;
 
 	rcu_read_lock();
 	root = rcu_dereference(s->store.root);
@@ -34,12 +34,14 @@ static int put_root(struct sk_buff *skb, const struct shelf *s)
 	products = root->products;
 	catalogs = root->catalogs;
 	memberships = root->memberships;
+	sources = root->sources;
 	rcu_read_unlock();
 
 	if (put_u64(skb, SHELF_A_GENERATION, generation) ||
 	    put_u64(skb, SHELF_A_PRODUCTS, products) ||
 	    put_u64(skb, SHELF_A_CATALOGS, catalogs) ||
-	    put_u64(skb, SHELF_A_MEMBERSHIPS, memberships))
+	    put_u64(skb, SHELF_A_MEMBERSHIPS, memberships) ||
+	    put_u64(skb, SHELF_A_SOURCES, sources))
 		return -EMSGSIZE;
 	return 0;
 }
@@ -109,6 +111,31 @@ int message_pin(struct sk_buff *skb, const struct pin_info *pin, u32 portid, u32
 	return 0;
 }
 
+static int put_source(struct sk_buff *skb, const struct source_info *source)
+{
+	if (nla_put(skb, SHELF_A_SOURCE, source->record.name_len, source->name) ||
+	    put_u64(skb, SHELF_A_LAST, source->record.last) ||
+	    put_u64(skb, SHELF_A_GENERATION, source->record.generation))
+		return -EMSGSIZE;
+	return 0;
+}
+
+/* One SOURCE message of a dump. EMSGSIZE if @skb has no room left for it. */
+int message_source(struct sk_buff *skb, const struct source_info *source, u32 portid, u32 seq)
+{
+	void *head = genlmsg_put(skb, portid, seq, &shelf_genl, NLM_F_MULTI,
+				 SHELF_CMD_SOURCE);
+
+	if (!head)
+		return -EMSGSIZE;
+	if (put_source(skb, source)) {
+		genlmsg_cancel(skb, head);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(skb, head);
+	return 0;
+}
+
 /* Answers a begin with the cookie. */
 int message_cookie(struct genl_info *info, u64 cookie)
 {
@@ -163,6 +190,8 @@ static int put_result(struct sk_buff *skb, const struct commit *c)
 		return -EMSGSIZE;
 	if (r->error)
 		return put_refused(skb, r);
+	if (r->repeated && nla_put_flag(skb, SHELF_A_REPEATED))
+		return -EMSGSIZE;
 	return put_committed(skb, r) ?: put_times(skb, r);
 }
 

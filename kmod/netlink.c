@@ -352,7 +352,8 @@ static int netlink_set(struct sk_buff *skb, struct genl_info *info)
 	return 0;
 }
 
-static int pins_start(struct netlink_callback *cb)
+/* args[1]: the shelf of a dump of one, with a reference. */
+static int shelf_dump_start(struct netlink_callback *cb)
 {
 	const struct genl_dumpit_info *info = genl_dumpit_info(cb);
 	struct shelf *s = named_get(compat_dump_attrs(info), cb->extack);
@@ -364,7 +365,7 @@ static int pins_start(struct netlink_callback *cb)
 	return 0;
 }
 
-/* args[0]: slot to go on from; args[1]: the shelf, with a reference. */
+/* args[0]: slot to go on from. */
 static int pins_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct shelf *s = (struct shelf *)cb->args[1];
@@ -381,7 +382,24 @@ static int pins_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	return skb->len;
 }
 
-static int pins_done(struct netlink_callback *cb)
+/* args[0]: hash to go on from; args[2]: all have been told. */
+static int sources_dump(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct shelf *s = (struct shelf *)cb->args[1];
+	u64 hash = cb->args[0];
+	struct source_info source;
+
+	while (!cb->args[2] && shelf_source_next(s, &hash, &source)) {
+		if (message_source(skb, &source, NETLINK_CB(cb->skb).portid,
+				   cb->nlh->nlmsg_seq))
+			break;
+		cb->args[2] = ++hash == 0;
+	}
+	cb->args[0] = hash;
+	return skb->len;
+}
+
+static int shelf_dump_done(struct netlink_callback *cb)
 {
 	struct shelf *s = (struct shelf *)cb->args[1];
 
@@ -397,6 +415,15 @@ static int pins_done(struct netlink_callback *cb)
 	.policy = rules##_policy,		\
 	.maxattr = ARRAY_SIZE(rules##_policy) - 1
 
+#define SHELF_DUMP(command, call)		\
+	.cmd = SHELF_CMD_##command,		\
+	.flags = GENL_ADMIN_PERM,		\
+	.start = shelf_dump_start,		\
+	.dumpit = call,				\
+	.done = shelf_dump_done,		\
+	.policy = name_policy,			\
+	.maxattr = ARRAY_SIZE(name_policy) - 1
+
 static const struct genl_ops commands[] = {
 	{ COMMAND(CREATE, netlink_create, create) },
 	{ COMMAND(DESTROY, netlink_destroy, name) },
@@ -407,9 +434,8 @@ static const struct genl_ops commands[] = {
 	{ COMMAND(BATCH_COMMIT, stage_commit, commit) },
 	{ COMMAND(BATCH_ABORT, stage_abort, cookie) },
 	{ COMMAND(TRIM, netlink_trim, name) },
-	{ .cmd = SHELF_CMD_PINS, .flags = GENL_ADMIN_PERM, .start = pins_start,
-	  .dumpit = pins_dump, .done = pins_done, .policy = name_policy,
-	  .maxattr = ARRAY_SIZE(name_policy) - 1 },
+	{ SHELF_DUMP(PINS, pins_dump) },
+	{ SHELF_DUMP(SOURCES, sources_dump) },
 };
 
 static const struct genl_multicast_group groups[] = {

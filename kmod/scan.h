@@ -21,6 +21,23 @@ struct shelf_scan {
 	bool done;
 };
 
+/* The top table of what is to be scanned: @which is SHELF_SCAN_*, or 0: products. */
+static inline const __u32 *shelf_scan_dir(const struct shelf_root *root, __u32 which,
+					  __u32 *bits)
+{
+	switch (which) {
+	case SHELF_SCAN_CATALOGS:
+		*bits = SHELF_CATALOG_DIR_BITS;
+		return root->catalog_dir;
+	case SHELF_SCAN_SOURCES:
+		*bits = SHELF_SOURCE_DIR_BITS;
+		return root->source_dir;
+	default:
+		*bits = SHELF_PRODUCT_DIR_BITS;
+		return root->product_dir;
+	}
+}
+
 /*
  * The entry whose stretch @place lies in: of a leaf, or 0. @last is the stretch's
  * last place.

@@ -75,6 +75,7 @@ enum shelf_stat {
 	STAT_REFUSED_OPS,	/* messages of operations that were refused */
 	STAT_REFUSED_BATCHES,	/* commits that were refused */
 	STAT_ABORTED_BATCHES,	/* by command or by death of the socket */
+	STAT_REPEATED_BATCHES,	/* acknowledged, since they had been applied before */
 	STAT_REPORTED_LOOKUPS,	/* as mapped readers say; may be anything, may wrap */
 	STAT_REPORTED_HITS,
 	STAT_REPORTED_MEMBERS,
@@ -266,6 +267,18 @@ void shelf_view_rcu(const struct shelf *s, struct shelf_view *view);
 /* The generation of the newest snapshot; any context. */
 u64 shelf_generation(const struct shelf *s);
 
+/* A source's record, still with its references, and its name. */
+struct source_info {
+	struct shelf_source record;
+	char name[SHELF_SOURCE_MAX];
+};
+
+/*
+ * The source in the newest snapshot whose id has the least hash not below *@hash, to
+ * which that is set; false: there is none.
+ */
+bool shelf_source_next(const struct shelf *s, u64 *hash, struct source_info *info);
+
 /* filepin.c: pins of open files */
 struct pin_info {
 	u64 generation;
@@ -375,6 +388,7 @@ int op_decode(const struct nlattr *nest, struct op *op, const void **data,
 int message_shelf(struct sk_buff *skb, const struct shelf *s, u32 portid,
 		  u32 seq, int flags);
 int message_pin(struct sk_buff *skb, const struct pin_info *pin, u32 portid, u32 seq);
+int message_source(struct sk_buff *skb, const struct source_info *source, u32 portid, u32 seq);
 int message_cookie(struct genl_info *info, u64 cookie);
 void message_result(struct sk_buff *skb, const struct commit *c);
 

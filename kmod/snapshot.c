@@ -11,6 +11,7 @@
 #include "core.h"
 
 static_assert(sizeof(struct shelf_root) == SHELF_PAGE_BYTES);
+static_assert(offsetof(struct shelf_root, source_dir) == 512);
 static_assert(offsetof(struct shelf_root, catalog_dir) == 1024);
 static_assert(offsetof(struct shelf_root, product_dir) == 2048);
 static_assert(sizeof(struct shelf_record) == SHELF_LINE);
@@ -31,14 +32,18 @@ static_assert(offsetof(struct shelf_control, name) == 2 * SHELF_LINE);
 
 int draft_error(struct draft *d, const struct op *op, int error, const char *what)
 {
+	static const char * const of[] = { "product", "catalog" };
 	struct report *r = d->report;
 
 	r->error = error;
 	r->has_op = true;
 	r->op = op->index;
-	snprintf(r->message, sizeof(r->message), "%s: %s %lld", what,
-		 op_on_catalog(op) ? "catalog" : "product",
-		 (long long)op->id);
+	if (op_map(op) == MAP_SOURCES)
+		snprintf(r->message, sizeof(r->message), "%s: source %.*s", what,
+			 (int)op->len, (const char *)op->data);
+	else
+		snprintf(r->message, sizeof(r->message), "%s: %s %lld", what,
+			 of[op_map(op)], (long long)op->id);
 	return error;
 }
 
@@ -153,14 +158,15 @@ static struct draft *draft_begin(struct store *st, const struct batch *b,
 
 	memset(report, 0, sizeof(*report));
 	st->pins->squeeze = 0;
-	d = draft_start(st, max(b->product_ops, b->catalog_ops), b->trims, report);
+	d = draft_start(st, max3(b->map_ops[MAP_PRODUCTS], b->map_ops[MAP_CATALOGS],
+				 b->map_ops[MAP_SOURCES]), b->trims, report);
 	if (IS_ERR(d))
 		report_error(report, (int)PTR_ERR(d));
 	return d;
 }
 
 /* The batch's operations on one map, by place and, on one id, in their order. */
-static u32 gather(struct draft *d, const struct batch *b, bool catalogs)
+static u32 gather(struct draft *d, const struct batch *b, enum map map)
 {
 	const struct op_block *block;
 	u32 n = 0, at;
@@ -170,7 +176,7 @@ static u32 gather(struct draft *d, const struct batch *b, bool catalogs)
 			const struct op *op = (const struct op *)(block->bytes + at);
 
 			at += (u32)op_bytes(op);
-			if (op_on_catalog(op) != catalogs)
+			if (op_map(op) != map)
 				continue;
 			d->items[n++] = (struct sort_item){
 				shelf_place(shelf_hash(op->id, d->store->seed)),
@@ -191,23 +197,20 @@ static void draft_stamp(struct draft *d)
 
 static int draft_apply(struct draft *d, const struct batch *b)
 {
-	struct table products = {
-		.dir = d->root->product_dir,
-		.bits = SHELF_PRODUCT_DIR_BITS,
-		.kind = SHELF_KIND_PRODUCTS,
-		.change = product_change,
+	struct table tables[MAPS] = {
+		[MAP_PRODUCTS] = { d->root->product_dir, SHELF_PRODUCT_DIR_BITS,
+				   SHELF_KIND_PRODUCTS, product_change },
+		[MAP_CATALOGS] = { d->root->catalog_dir, SHELF_CATALOG_DIR_BITS,
+				   SHELF_KIND_CATALOGS, catalog_change },
+		[MAP_SOURCES] = { d->root->source_dir, SHELF_SOURCE_DIR_BITS,
+				  SHELF_KIND_SOURCES, source_change },
 	};
-	struct table catalogs = {
-		.dir = d->root->catalog_dir,
-		.bits = SHELF_CATALOG_DIR_BITS,
-		.kind = SHELF_KIND_CATALOGS,
-		.change = catalog_change,
-	};
-	int ret;
+	enum map map;
+	int ret = 0;
 
-	ret = table_apply(d, &products, d->items, gather(d, b, false));
-	if (!ret)
-		ret = table_apply(d, &catalogs, d->items, gather(d, b, true));
+	for (map = 0; map < MAPS && !ret; map++)
+		if (b->map_ops[map])
+			ret = table_apply(d, &tables[map], d->items, gather(d, b, map));
 	if (ret) {
 		report_error(d->report, ret);
 		return ret;

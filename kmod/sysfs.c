@@ -92,6 +92,7 @@ ROOT_ATTR(generation, generation);
 ROOT_ATTR(products, products);
 ROOT_ATTR(catalogs, catalogs);
 ROOT_ATTR(memberships, memberships);
+ROOT_ATTR(sources, sources);
 ROOT_ATTR(bytes_attrs, attrs_bytes);
 
 /* Pages by kind, those in a draft or in quarantine included. */
@@ -111,6 +112,7 @@ WORD_ATTR(revoked_pins, store.revocations);
 PAGES_ATTR(reclaimed_bytes, store.reclaimed_pages);
 WORD_ATTR(trims, trims_done);
 STAT_ATTR(refused_batches, STAT_REFUSED_BATCHES);
+STAT_ATTR(repeated_batches, STAT_REPEATED_BATCHES);
 STAT_ATTR(aborted_batches, STAT_ABORTED_BATCHES);
 STAT_ATTR(lookups, STAT_LOOKUPS);
 STAT_ATTR(hits, STAT_HITS);
@@ -272,6 +274,7 @@ static struct attribute *shelf_attrs[] = {
 	&products_attr.attr.attr,
 	&catalogs_attr.attr.attr,
 	&memberships_attr.attr.attr,
+	&sources_attr.attr.attr,
 	&dev_attr_max_bytes.attr,
 	&dev_attr_bytes.attr,
 	&dev_attr_bytes_live.attr,
@@ -289,6 +292,7 @@ static struct attribute *shelf_attrs[] = {
 	&commits_attr.attr.attr,
 	&operations_attr.attr.attr,
 	&refused_batches_attr.attr.attr,
+	&repeated_batches_attr.attr.attr,
 	&aborted_batches_attr.attr.attr,
 	&lookups_attr.attr.attr,
 	&hits_attr.attr.attr,

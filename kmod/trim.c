@@ -130,6 +130,18 @@ static void touch(struct staging *t, u8 kind, s64 id, const s64 *member)
 		t->error = batch_touch(t->batch, kind, id, member);
 }
 
+static u8 leaf_touch(u32 kind)
+{
+	switch (kind) {
+	case SHELF_KIND_PRODUCTS:
+		return OP_TOUCH;
+	case SHELF_KIND_CATALOGS:
+		return OP_CATALOG_TOUCH;
+	default:
+		return OP_SOURCE_TOUCH;
+	}
+}
+
 static void touch_leaf(struct staging *t, u32 page)
 {
 	const struct shelf_record *leaf = arena_page(&t->st->arena, page);
@@ -139,8 +151,7 @@ static void touch_leaf(struct staging *t, u32 page)
 	for (slot = 1; slot <= SHELF_LEAF_SLOTS; slot++) {
 		if (!leaf[slot].state)
 			continue;
-		touch(t, h->kind == SHELF_KIND_PRODUCTS ? OP_TOUCH : OP_CATALOG_TOUCH,
-		      leaf[slot].id, NULL);
+		touch(t, leaf_touch(h->kind), leaf[slot].id, NULL);
 		return;
 	}
 }
@@ -179,6 +190,7 @@ static void touch_slot(struct staging *t, u32 ref)
 {
 	const struct shelf_product *p;
 	const struct shelf_catalog *c;
+	const struct shelf_source *s;
 	s64 id;
 
 	memcpy(&id, arena_slot(&t->st->arena, ref), sizeof(id));
@@ -190,6 +202,9 @@ static void touch_slot(struct staging *t, u32 ref)
 	c = shelf_view_catalog(&t->view, id);
 	if (c && c->set == SHELF_SET_SLOT && c->set_ref == ref)
 		touch(t, OP_CATALOG_TOUCH, id, NULL);
+	s = shelf_view_source(&t->view, id);
+	if (s && s->name_ref == ref)
+		touch(t, OP_SOURCE_TOUCH, id, NULL);
 }
 
 static void touch_slab(struct staging *t, u32 page)
@@ -215,6 +230,7 @@ static void touch_page(struct staging *t, u32 page)
 		break;
 	case SHELF_KIND_PRODUCTS:
 	case SHELF_KIND_CATALOGS:
+	case SHELF_KIND_SOURCES:
 		touch_leaf(t, page);
 		break;
 	case SHELF_KIND_SET:

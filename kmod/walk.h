@@ -316,6 +316,27 @@ shelf_view_catalog(const struct shelf_view *v, __s64 id)
 	       shelf_find(v, v->root->catalog_dir, SHELF_CATALOG_DIR_BITS, id);
 }
 
+static inline __s64 shelf_source_id(const void *name, size_t len)
+{
+	const __u8 *at = (const __u8 *)name;
+	__u64 hash = SHELF_SOURCE_HASH;
+
+	while (len--)
+		hash = (hash ^ *at++) * SHELF_SOURCE_PRIME;
+	return (__s64)hash;
+}
+
+/*
+ * The record in the arena of a source whose name has this id, or NULL; it begins
+ * as a product does whose attributes are the name.
+ */
+static inline const struct shelf_source *
+shelf_view_source(const struct shelf_view *v, __s64 id)
+{
+	return (const struct shelf_source *)
+	       shelf_find(v, v->root->source_dir, SHELF_SOURCE_DIR_BITS, id);
+}
+
 /*
  * The attribute bytes of a record (the reader's own copy of it) from @at on, as
  * far as they lie side by side: *@n of them, at most @room.

@@ -24,11 +24,15 @@
  *       cat. add      !CATALOG !MEMBERS
  *       cat. remove   !CATALOG !MEMBERS
  *       cat. delete   !CATALOG
+ *       sequence      !SOURCE !FIRST !LAST [NO_GAP]
+ *       source        !SOURCE !LAST
+ *       source delete !SOURCE
  *   BATCH_COMMIT  !COOKIE [EXPECT] [OPS] [NO_WAIT]
  *                                         -> ack when queued, then, unicast,
  *                                            BATCH_RESULT with the same seq
  *   BATCH_ABORT   !COOKIE
  *   PINS          !NAME                   dump only: a PIN for each
+ *   SOURCES       !NAME                   dump only: a SOURCE for each
  *   TRIM          !NAME                   -> NEW, its TRIMS_ASKED a ticket
  *   events (multicast group "events"): CREATED, DESTROYED, COMMITTED
  */
@@ -51,6 +55,7 @@
 #define SHELF_MAX_BYTES		(1ULL << 36)	/* 64 GiB: 24 bits of pages */
 #define SHELF_ATTRS_MAX		61440U		/* attribute bytes of a product */
 #define SHELF_MEMBERS_MAX	8000U		/* members in one operation */
+#define SHELF_SOURCE_MAX	255U		/* bytes of a source's name, 1 at least */
 #define SHELF_GET_MANY_MAX	1024U		/* ids in one SHELF_IOC_GET_MANY */
 #define SHELF_PAGE_MEMBERS_MAX	8192U		/* ids from one SHELF_IOC_MEMBERS */
 #define SHELF_LEASE_MS_MAX	604800000U	/* a week */
@@ -143,6 +148,7 @@ struct shelf_pins {
 
 #define SHELF_PRODUCT_DIR_BITS	9
 #define SHELF_CATALOG_DIR_BITS	8
+#define SHELF_SOURCE_DIR_BITS	7
 
 /**
  * struct shelf_root - one snapshot: everything a reader needs hangs from here
@@ -152,7 +158,8 @@ struct shelf_pins {
  * @products, @catalogs, @memberships: how many there are
  * @attrs_bytes: sum of the products' attribute lengths
  * @committed_ns: CLOCK_REALTIME of the commit, nanoseconds
- * @catalog_dir, @product_dir: the tries' top tables
+ * @sources: how many there are
+ * @source_dir, @catalog_dir, @product_dir: the tries' top tables
  */
 struct shelf_root {
 	__u64 magic;
@@ -162,7 +169,9 @@ struct shelf_root {
 	__u64 memberships;
 	__u64 attrs_bytes;
 	__u64 committed_ns;
-	__u64 reserved[121];
+	__u64 sources;
+	__u64 reserved[56];
+	__u32 source_dir[1U << SHELF_SOURCE_DIR_BITS];		/* at 512 */
 	__u32 catalog_dir[1U << SHELF_CATALOG_DIR_BITS];	/* at 1024 */
 	__u32 product_dir[1U << SHELF_PRODUCT_DIR_BITS];	/* at 2048 */
 };
@@ -180,7 +189,8 @@ struct shelf_root {
 #define SHELF_KIND_SET		5	/* page of a large set */
 #define SHELF_KIND_SLAB		6
 #define SHELF_KIND_DATA		7	/* 4096 attribute bytes */
-#define SHELF_KINDS		8
+#define SHELF_KIND_SOURCES	8	/* leaf of sources */
+#define SHELF_KINDS		9
 
 struct shelf_page_header {
 	__u32 kind;		/* SHELF_KIND_* */
@@ -284,6 +294,38 @@ struct shelf_fence {
 
 #define SHELF_SET_PAGE_FENCES	252U
 
+/**
+ * struct shelf_source - how far a source of batches has come: one cache line
+ *
+ * Laid out as a product whose attributes are the source's name; what a product has
+ * and this has not is zero.
+ *
+ * @id: of the name's bytes, SHELF_SOURCE_HASH: FNV-1a, 64 bits
+ * @generation: the commit that last changed the record
+ * @last: sequence number that was applied last
+ * @name_generation: the commit that wrote the name where it is
+ * @name_ref: where the name is: a slot (key, then the bytes)
+ * @name_len: bytes, 1 to SHELF_SOURCE_MAX
+ * @next, @state: as of products
+ */
+#define SHELF_SOURCE_HASH	0xcbf29ce484222325ULL	/* begins with this */
+#define SHELF_SOURCE_PRIME	0x100000001b3ULL	/* ^= byte, *= prime */
+
+struct shelf_source {
+	__s64 id;
+	__u64 generation;
+	__u64 last;
+	__u64 reserved0;
+	__u64 name_generation;
+	__u32 name_ref;
+	__u32 reserved1;
+	__u8  reserved2[4];
+	__u32 name_len;
+	__u8  reserved3[6];
+	__u8  next;
+	__u8  state;
+};
+
 /*
  * ioctls
  * ======
@@ -320,7 +362,11 @@ struct shelf_ioc_info {
  * from the newest. ESTALE: @pin is not, or no longer, a pin of this file.
  */
 
-/* ENOENT: no such product. */
+/*
+ * ENOENT: no such product. With SHELF_GET_SOURCE a source's record, as a struct
+ * shelf_source, and for attributes its name, which the caller compares.
+ */
+#define SHELF_GET_SOURCE	1U
 struct shelf_ioc_get {
 	__u32 size;
 	__u32 flags;
@@ -376,18 +422,19 @@ struct shelf_ioc_is_member {
 };
 
 /*
- * All products, or catalogs, in an order of the snapshot's own. @cursor is 0 at
- * first, then what the last call left there; it is a place in the key space and
- * good for any generation. Of products attrs_ref and next are 0; of catalogs only
- * id, generation and count are told. EINVAL: count below SHELF_LEAF_SLOTS or above
- * SHELF_GET_MANY_MAX.
+ * All products, or catalogs, or sources, in an order of the snapshot's own. @cursor
+ * is 0 at first, then what the last call left there; it is a place in the key space
+ * and good for any generation. Of products attrs_ref and next are 0, of sources
+ * name_ref and next; of catalogs only id, generation and count are told. EINVAL: count
+ * below SHELF_LEAF_SLOTS or above SHELF_GET_MANY_MAX; both flags.
  */
 #define SHELF_SCAN_CATALOGS	1U
+#define SHELF_SCAN_SOURCES	2U
 struct shelf_ioc_scan {
 	__u32 size;
 	__u32 flags;
 	__u64 cursor;			/* in and out */
-	__u64 records;			/* struct shelf_product or shelf_catalog[count] */
+	__u64 records;			/* struct shelf_product, _catalog or _source[count] */
 	__u32 count;			/* in: room; out: written, 0 may not be the end */
 	__u32 done;			/* out: 1 at the end */
 	__u64 generation;		/* out */
@@ -481,6 +528,7 @@ enum shelf_cmd {
 	SHELF_CMD_BATCH_ABORT,
 	SHELF_CMD_PINS,
 	SHELF_CMD_TRIM,
+	SHELF_CMD_SOURCES,
 	/* from the kernel only */
 	SHELF_CMD_NEW,
 	SHELF_CMD_BATCH_RESULT,
@@ -488,6 +536,7 @@ enum shelf_cmd {
 	SHELF_CMD_DESTROYED,
 	SHELF_CMD_COMMITTED,
 	SHELF_CMD_PIN,
+	SHELF_CMD_SOURCE,
 	__SHELF_CMD_MAX
 };
 
@@ -539,6 +588,11 @@ enum shelf_attr {
 	SHELF_A_LEFT_MS,		/* u64, of its lease */
 	SHELF_A_TRIMS_ASKED,		/* u64 */
 	SHELF_A_TRIMS_DONE,		/* u64, of these */
+	SHELF_A_SOURCES,		/* u64, how many there are */
+	SHELF_A_SOURCE,			/* 1 to SHELF_SOURCE_MAX bytes: its name */
+	SHELF_A_LAST,			/* u64, its sequence number applied last */
+	/* flag: the batch had been applied before; nothing was changed */
+	SHELF_A_REPEATED,
 	__SHELF_A_MAX
 };
 
@@ -556,6 +610,11 @@ enum shelf_op_attr {
 	SHELF_OP_A_ATTRS,		/* bytes, 0 to SHELF_ATTRS_MAX */
 	SHELF_OP_A_CATALOG,		/* s64 */
 	SHELF_OP_A_MEMBERS,		/* s64[1 to SHELF_MEMBERS_MAX] */
+	/* bytes, 1 to SHELF_SOURCE_MAX, none below space */
+	SHELF_OP_A_SOURCE,
+	SHELF_OP_A_FIRST,		/* u64, of the batch's sequence numbers */
+	SHELF_OP_A_LAST,		/* u64, not below FIRST */
+	SHELF_OP_A_NO_GAP,		/* flag: FIRST has to follow what was last */
 	__SHELF_OP_A_MAX
 };
 
@@ -569,6 +628,14 @@ enum shelf_op_kind {
 	SHELF_OP_CATALOG_ADD,		/* makes the catalog if need be */
 	SHELF_OP_CATALOG_REMOVE,	/* the last member takes the catalog along */
 	SHELF_OP_CATALOG_DELETE,
+	/*
+	 * The batch has these numbers of a source: refused (EILSEQ) if some of them
+	 * have been applied. If that is so of all of them, and of all sources that the
+	 * batch names so, it is a repeat: acknowledged, with no effect.
+	 */
+	SHELF_OP_SEQUENCE,
+	SHELF_OP_SOURCE,		/* sets what was applied last, whatever it was */
+	SHELF_OP_SOURCE_DELETE,
 	__SHELF_OP_MAX
 };
 

@@ -192,6 +192,15 @@ bool shelf_pin_next(struct shelf *s, u32 *slot, struct pin_info *info)
 	return false;
 }
 
+/* No socket here dumps sources. */
+bool shelf_source_next(const struct shelf *s, u64 *hash, struct source_info *info)
+{
+	(void)s;
+	(void)hash;
+	(void)info;
+	return false;
+}
+
 static int commit_check(struct commit *c)
 {
 	const struct store *st = &c->shelf->store;
@@ -220,8 +229,11 @@ static int commit_try(struct store *st, const struct batch *b, struct report *r)
 static int commit_now(struct commit *c)
 {
 	struct store *st = &c->shelf->store;
-	int ret = commit_check(c);
+	int ret;
 
+	if (batch_repeats(st, &c->batch, &c->report))
+		return 0;
+	ret = commit_check(c);
 	if (ret)
 		return ret;
 	ret = commit_try(st, &c->batch, &c->report);

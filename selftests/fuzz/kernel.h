@@ -317,6 +317,7 @@ void genlmsg_end(struct sk_buff *skb, void *head);
 int nlmsg_deliver(struct sk_buff *skb, u32 portid);
 
 #define nla_put_u32(skb, type, v)	nla_put(skb, type, 4, &(u32){ v })
+#define nla_put_flag(skb, type)		nla_put(skb, type, 0, "")
 #define nla_put_string(skb, type, s)	nla_put(skb, type, (int)strlen(s) + 1, s)
 #define genlmsg_new(bytes, gfp)		nlmsg_new(bytes)
 #define nlmsg_free(skb)			free(skb)

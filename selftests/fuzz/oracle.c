@@ -125,6 +125,7 @@ void oracle_reset(void)
 	member_undos = 0;
 	touched_products = 0;
 	touched_catalogs = 0;
+	oracle_sources_reset();
 }
 
 /*
@@ -224,16 +225,19 @@ void oracle_do(const struct batch *b)
 	touched_catalogs = 0;
 	refusals = 0;
 	absent = 0;
-	only_products = !b->catalog_ops;
-	if (b->product_ops > ARRAY_SIZE(product_undo))
+	only_products = !b->map_ops[MAP_CATALOGS];
+	oracle_sources_begin(b);
+	if (b->map_ops[MAP_PRODUCTS] > ARRAY_SIZE(product_undo))
 		FAIL("too many operations for the oracle");
 	for (block = b->first; block; block = block->next) {
 		for (at = 0; at < block->used;) {
 			const struct op *op = (const struct op *)(block->bytes + at);
 
 			at += (u32)op_bytes(op);
-			if (op_on_catalog(op))
+			if (op_map(op) == MAP_CATALOGS)
 				do_catalog(op);
+			else if (op_map(op) == MAP_SOURCES)
+				absent += oracle_source_do(op);
 			else
 				do_product(op);
 		}
@@ -244,6 +248,7 @@ void oracle_do(const struct batch *b)
 /* Entries stay, as absent ones: find_*() may have walked over them. */
 void oracle_undo(void)
 {
+	oracle_sources_undo();
 	while (member_undos)
 		turn_member(member_undo[--member_undos]);
 	while (product_undos) {
@@ -271,6 +276,14 @@ void oracle_check_result(const struct store *st, int ret, const struct report *r
 {
 	if (ret != r->error)
 		FAIL("the report's error is %d, not %d", r->error, ret);
+	if (r->repeated != (oracle_sources_repeat() && !ret))
+		FAIL("repeated: %d", r->repeated);
+	if (r->repeated)
+		return;
+	if (!ret && oracle_sources_refused())
+		FAIL("numbers that do not follow went through");
+	if (ret == -EILSEQ && !oracle_sources_refused())
+		FAIL("numbers that follow were refused: %s", r->message);
 	if (!ret && refusals)
 		FAIL("a patch of what is not there went through");
 	if (!ret && only_products && r->absent != absent)
@@ -282,7 +295,8 @@ void oracle_check_result(const struct store *st, int ret, const struct report *r
 	/* P4. Only what is really used up makes a commit fail. */
 	if (ret == -ENOSPC && (st->first || st->retained_bytes))
 		FAIL("full, but there is something to be had back");
-	if (ret && ret != -ENOENT && ret != -ENOSPC && ret != -ESTALE && ret != -ENOMEM)
+	if (ret && ret != -ENOENT && ret != -ENOSPC && ret != -ESTALE && ret != -ENOMEM &&
+	    ret != -EILSEQ)
 		FAIL("commit: %d %s", ret, r->message);
 }
 
@@ -358,6 +372,7 @@ void oracle_compare_touched(const struct store *st)
 
 	store_view(st, &v);
 	compare_totals(v.root);
+	oracle_sources_compare(&v);
 	for (i = 0; i < touched_products; i++)
 		compare_product(&v, &products[product_undo[i].slot]);
 	for (i = 0; i < touched_catalogs && i < CATALOG_SLOTS; i++)
@@ -371,6 +386,7 @@ void oracle_compare(const struct store *st)
 
 	store_view(st, &v);
 	compare_totals(v.root);
+	oracle_sources_compare(&v);
 	for (i = 0; i < product_count; i++)
 		compare_product(&v, &products[product_at[i]]);
 	for (i = 0; i < catalog_count; i++)

@@ -26,4 +26,13 @@ void oracle_check_result(const struct store *st, int ret, const struct report *r
 void oracle_compare_touched(const struct store *st);
 void oracle_compare(const struct store *st);
 
+/* oracle-source.c, for oracle.c alone. Do: 1 if there was nothing to delete. */
+void oracle_sources_reset(void);
+void oracle_sources_begin(const struct batch *b);
+u64 oracle_source_do(const struct op *op);
+void oracle_sources_undo(void);
+bool oracle_sources_repeat(void);
+bool oracle_sources_refused(void);
+void oracle_sources_compare(const struct shelf_view *v);
+
 #endif /* FUZZ_ORACLE_H */

@@ -157,6 +157,28 @@ static void do_catalogs(const struct step *s)
 	}
 }
 
+/* Few names, and numbers that mostly follow on each other. */
+static void do_source(const struct step *s)
+{
+	static const u8 kinds[] = {
+		SHELF_OP_SEQUENCE, SHELF_OP_SEQUENCE, SHELF_OP_SOURCE, SHELF_OP_SOURCE_DELETE,
+	};
+	char name[] = "topic/0";
+	struct op op = { .kind = kinds[s->arg % 4], .len = sizeof(name) - 1 };
+
+	if (!take(&budget.ops, 1))
+		return;
+	name[6] += (char)(s->ids % 4);
+	op.id = shelf_source_id(name, op.len);
+	if (op.kind != SHELF_OP_SOURCE_DELETE)
+		op.last = (u64)(u16)s->base + s->n % 8;
+	if (op.kind == SHELF_OP_SEQUENCE) {
+		op.first = (u16)s->base;
+		op.fields = s->size & 1 ? FIELD_NO_GAP : 0;
+	}
+	sender_op(&op, name);
+}
+
 /*
  * Readers
  * =======
@@ -248,7 +270,7 @@ static void check_unchanged(void)
 void host_done(const struct commit *c, int ret)
 {
 	oracle_check_result(store, ret, &c->report);
-	if (ret) {
+	if (ret || c->report.repeated) {
 		check_unchanged();
 		oracle_undo();
 	}
@@ -302,6 +324,9 @@ static size_t step(const struct step *s, const u8 *rest, size_t n)
 		break;
 	case STEP_REMOVE:
 		do_members(s, SHELF_OP_CATALOG_REMOVE);
+		break;
+	case STEP_SOURCE:
+		do_source(s);
 		break;
 	case STEP_CATALOG_DELETE:
 		do_catalogs(s);

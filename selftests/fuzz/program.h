@@ -36,6 +36,7 @@ enum step_kind {
 	STEP_FLIP,
 	STEP_RAW,
 	STEP_MESSAGE,
+	STEP_SOURCE,
 	STEP_KINDS
 };
 

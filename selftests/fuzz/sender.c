@@ -117,7 +117,7 @@ static int message_send(u32 portid, struct netlink_ext_ack *extack)
 static u64 op_digest(u64 index, const struct op *op, const void *data)
 {
 	struct op head = *op;
-	size_t bytes = op_on_catalog(op) ? (size_t)op->len * 8 : op->len;
+	size_t bytes = op_map(op) == MAP_CATALOGS ? (size_t)op->len * 8 : op->len;
 	u64 digest;
 
 	head.index = index;
@@ -170,6 +170,17 @@ static void put_values(const struct op *op, const void *data)
 		put(SHELF_OP_A_ATTRS, op->len, data);
 }
 
+static void put_source(const struct op *op, const void *name)
+{
+	put(SHELF_OP_A_SOURCE, op->len, name);
+	if (op->kind == SHELF_OP_SEQUENCE)
+		put_u64(SHELF_OP_A_FIRST, op->first);
+	if (op->kind != SHELF_OP_SOURCE_DELETE)
+		put_u64(SHELF_OP_A_LAST, op->last);
+	if (op->fields & FIELD_NO_GAP)
+		put(SHELF_OP_A_NO_GAP, 0, "");
+}
+
 /* The nest of one more operation, if there is a message for it. */
 static struct nlattr *op_begin(void)
 {
@@ -188,11 +199,19 @@ void sender_op(const struct op *op, const void *data)
 	if (!nest)
 		return;
 	put(SHELF_OP_A_KIND, 1, &op->kind);
-	put_u64(op_on_catalog(op) ? SHELF_OP_A_CATALOG : SHELF_OP_A_PRODUCT, (u64)op->id);
-	if (op_on_catalog(op) && op->len)
-		put(SHELF_OP_A_MEMBERS, op->len * 8, data);
-	else
+	switch (op_map(op)) {
+	case MAP_CATALOGS:
+		put_u64(SHELF_OP_A_CATALOG, (u64)op->id);
+		if (op->len)
+			put(SHELF_OP_A_MEMBERS, op->len * 8, data);
+		break;
+	case MAP_SOURCES:
+		put_source(op, data);
+		break;
+	default:
+		put_u64(SHELF_OP_A_PRODUCT, (u64)op->id);
 		put_values(op, data);
+	}
 	nest_end(nest);
 	msg.digest += op_digest(now->ops + msg.ops++, op, data);
 }
@@ -395,7 +414,7 @@ void sender_message(u8 cmd, u16 n, const u8 *attrs, size_t bytes)
 	struct netlink_ext_ack extack;
 
 	sender_flush();
-	message_begin(cmd % (SHELF_CMD_PIN + 2), n & 4 ? NLM_F_DUMP : 0);
+	message_begin(cmd % (SHELF_CMD_MAX + 2), n & 4 ? NLM_F_DUMP : 0);
 	if (n & 1)
 		put_u64(SHELF_A_COOKIE, now->cookie);
 	if (n & 2)
@@ -462,11 +481,17 @@ void message_sent(const struct nlmsghdr *nlh, u32 portid)
  */
 static void check_op(const struct op *op)
 {
-	bool on_catalog = op->kind >= SHELF_OP_CATALOG_ADD;
+	static const struct {
+		u32 len;
+		u8 fields;
+	} most[MAPS] = {
+		[MAP_PRODUCTS] = { SHELF_ATTRS_MAX, 31 },
+		[MAP_CATALOGS] = { SHELF_MEMBERS_MAX, 0 },
+		[MAP_SOURCES] = { SHELF_SOURCE_MAX, FIELD_NO_GAP },
+	};
 
-	if (!op->kind || op->kind > SHELF_OP_MAX ||
-	    op->len > (on_catalog ? SHELF_MEMBERS_MAX : SHELF_ATTRS_MAX) ||
-	    (on_catalog && op->fields) || op->currency[3] || op->fields & ~31)
+	if (!op->kind || op->kind > SHELF_OP_MAX || op->len > most[op_map(op)].len ||
+	    op->fields & ~most[op_map(op)].fields || op->currency[3])
 		FAIL("operation %llu is staged, but none", op->index);
 }
 

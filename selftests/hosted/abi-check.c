@@ -41,7 +41,8 @@ static struct field root[] = {
 	F(shelf_root, magic), F(shelf_root, generation), F(shelf_root, products),
 	F(shelf_root, catalogs), F(shelf_root, memberships),
 	F(shelf_root, attrs_bytes), F(shelf_root, committed_ns),
-	F(shelf_root, reserved), F(shelf_root, catalog_dir),
+	F(shelf_root, sources), F(shelf_root, reserved), F(shelf_root, source_dir),
+	F(shelf_root, catalog_dir),
 	F(shelf_root, product_dir),
 };
 
@@ -116,6 +117,14 @@ static struct field ioc_wait[] = {
 	F(shelf_ioc_wait, generation), F(shelf_ioc_wait, timeout_ns),
 };
 
+static struct field source[] = {
+	F(shelf_source, id), F(shelf_source, generation), F(shelf_source, last),
+	F(shelf_source, reserved0), F(shelf_source, name_generation),
+	F(shelf_source, name_ref), F(shelf_source, reserved1),
+	F(shelf_source, reserved2), F(shelf_source, name_len),
+	F(shelf_source, reserved3), F(shelf_source, next), F(shelf_source, state),
+};
+
 static struct field pins[] = { F(shelf_pins, token) };
 
 static struct field ioc_pin[] = {
@@ -163,7 +172,7 @@ static struct layout layouts[] = {
 	LAYOUT(catalog), LAYOUT(fence), LAYOUT(ioc_info), LAYOUT(ioc_get),
 	LAYOUT(ioc_get_many), LAYOUT(ioc_members), LAYOUT(ioc_is_member),
 	LAYOUT(ioc_wait), LAYOUT(ioc_report), LAYOUT(pins), LAYOUT(ioc_pin),
-	LAYOUT(ioc_unpin), LAYOUT(ioc_scan),
+	LAYOUT(ioc_unpin), LAYOUT(ioc_scan), LAYOUT(source),
 };
 
 struct constant {
@@ -191,9 +200,11 @@ static struct constant constants[] = {
 	C(CHUNK_SHIFT), C(ROOT_MASK), C(SEEDS), C(KINDS), C(IOC), C(GENL_VERSION),
 	C(KIND_FREE), C(KIND_ROOT), C(KIND_NODE), C(KIND_PRODUCTS),
 	C(KIND_CATALOGS), C(KIND_SET), C(KIND_SLAB), C(KIND_DATA),
+	C(KIND_SOURCES), C(SOURCE_MAX), C(SOURCE_DIR_BITS), C(SOURCE_HASH), C(SOURCE_PRIME),
+	C(GET_SOURCE), C(SCAN_SOURCES),
 	C(CMD_CREATE), C(CMD_DESTROY), C(CMD_GET), C(CMD_SET), C(CMD_BATCH_BEGIN),
 	C(CMD_BATCH_OPS), C(CMD_BATCH_COMMIT), C(CMD_BATCH_ABORT),
-	C(CMD_PINS), C(CMD_TRIM), C(CMD_PIN), C(CMD_NEW),
+	C(CMD_PINS), C(CMD_TRIM), C(CMD_PIN), C(CMD_NEW), C(CMD_SOURCES), C(CMD_SOURCE),
 	C(CMD_BATCH_RESULT), C(CMD_CREATED), C(CMD_DESTROYED), C(CMD_COMMITTED),
 	C(A_PAD), C(A_NAME), C(A_MAX_BYTES), C(A_BATCH_BYTES), C(A_QUARANTINE_MS),
 	C(A_HASH_SEED), C(A_COOKIE), C(A_OP), C(A_EXPECT), C(A_GENERATION),
@@ -201,20 +212,22 @@ static struct constant constants[] = {
 	C(A_ERROR), C(A_MESSAGE), C(A_OP_INDEX), C(A_OPS), C(A_ABSENT), C(A_PAGES),
 	C(A_DRAFT_NS), C(A_PUBLISH_NS), C(A_GRACE_NS), C(A_NO_WAIT), C(A_LEASE_MS),
 	C(A_LEASE_MAX_MS), C(A_PIN_BYTES), C(A_PID), C(A_COMM), C(A_USER), C(A_AGE_MS),
-	C(A_LEFT_MS), C(A_TRIMS_ASKED), C(A_TRIMS_DONE),
+	C(A_LEFT_MS), C(A_TRIMS_ASKED), C(A_TRIMS_DONE), C(A_SOURCES),
+	C(A_SOURCE), C(A_LAST), C(A_REPEATED),
 	C(OP_A_PAD), C(OP_A_KIND), C(OP_A_PRODUCT), C(OP_A_PRICE), C(OP_A_STOCK),
 	C(OP_A_FLAGS), C(OP_A_CURRENCY), C(OP_A_ATTRS), C(OP_A_CATALOG),
-	C(OP_A_MEMBERS),
+	C(OP_A_MEMBERS), C(OP_A_SOURCE), C(OP_A_FIRST), C(OP_A_LAST), C(OP_A_NO_GAP),
 	C(OP_PUT), C(OP_PATCH), C(OP_DELETE), C(OP_CATALOG_ADD),
-	C(OP_CATALOG_REMOVE), C(OP_CATALOG_DELETE),
+	C(OP_CATALOG_REMOVE), C(OP_CATALOG_DELETE), C(OP_SEQUENCE), C(OP_SOURCE),
+	C(OP_SOURCE_DELETE),
 };
 
 /* What has been added to the header must get into the tables, too. */
-_Static_assert(SHELF_CMD_MAX == SHELF_CMD_PIN, "commands");
-_Static_assert(SHELF_A_MAX == SHELF_A_TRIMS_DONE, "attributes");
-_Static_assert(SHELF_OP_A_MAX == SHELF_OP_A_MEMBERS, "attributes of operations");
-_Static_assert(SHELF_OP_MAX == SHELF_OP_CATALOG_DELETE, "kinds of operations");
-_Static_assert(SHELF_KIND_DATA == SHELF_KINDS - 1, "kinds of pages");
+_Static_assert(SHELF_CMD_MAX == SHELF_CMD_SOURCE, "commands");
+_Static_assert(SHELF_A_MAX == SHELF_A_REPEATED, "attributes");
+_Static_assert(SHELF_OP_A_MAX == SHELF_OP_A_NO_GAP, "attributes of operations");
+_Static_assert(SHELF_OP_MAX == SHELF_OP_SOURCE_DELETE, "kinds of operations");
+_Static_assert(SHELF_KIND_SOURCES == SHELF_KINDS - 1, "kinds of pages");
 
 /* Where in the document we are. */
 struct parse {

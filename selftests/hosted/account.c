@@ -99,6 +99,7 @@ static void reach_catalog(struct reach *r, const struct shelf_catalog *c)
 		reach_set(r, c->set_ref, c->level);
 }
 
+/* Sources are laid out as products are. */
 static void reach_leaf(struct reach *r, const struct shelf_record *leaf, bool catalogs)
 {
 	u32 slot;
@@ -146,6 +147,7 @@ static void reach_snapshot(struct reach *r, u32 root_page)
 		return;
 	reach_table(r, root->product_dir, 0, SHELF_PRODUCT_DIR_BITS, false);
 	reach_table(r, root->catalog_dir, 0, SHELF_CATALOG_DIR_BITS, true);
+	reach_table(r, root->source_dir, 0, SHELF_SOURCE_DIR_BITS, false);
 }
 
 /* Bytes as the store counts them for pins: a slab page by its slots. */

@@ -19,7 +19,7 @@
  */
 static size_t data_bytes(const struct op *op)
 {
-	return op_on_catalog(op) ? (size_t)op->len * 8 : op->len;
+	return op_map(op) == MAP_CATALOGS ? (size_t)op->len * 8 : op->len;
 }
 
 static void write_down(struct case_batch *to, const struct batch *b)

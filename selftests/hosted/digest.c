@@ -67,6 +67,16 @@ static u64 product_digest(const struct shelf_view *v, const struct shelf_product
 	return bytes_digest(digest, p->currency, sizeof(p->currency));
 }
 
+static u64 source_digest(const struct shelf_view *v, const struct shelf_source *s)
+{
+	const u64 fields[] = {
+		(u64)s->id, s->generation, s->last, s->name_len,
+		attrs_digest(v, (const struct shelf_product *)s),
+	};
+
+	return bytes_digest(3, fields, sizeof(fields));
+}
+
 static u64 catalog_digest(const struct shelf_view *v, const struct shelf_catalog *c)
 {
 	const u64 fields[] = { (u64)c->id, c->generation, c->count };
@@ -84,11 +94,21 @@ static u64 catalog_digest(const struct shelf_view *v, const struct shelf_catalog
 	return digest;
 }
 
-/* The sum, since what comes first depends on the leaves. */
-static u64 scan(const struct shelf_view *v, bool catalogs, u64 count)
+static u64 record_digest(const struct shelf_view *v, enum map map, const void *record)
 {
-	const u32 *dir = catalogs ? v->root->catalog_dir : v->root->product_dir;
-	u32 bits = catalogs ? SHELF_CATALOG_DIR_BITS : SHELF_PRODUCT_DIR_BITS;
+	switch (map) {
+	case MAP_PRODUCTS:
+		return product_digest(v, record);
+	case MAP_CATALOGS:
+		return catalog_digest(v, record);
+	default:
+		return source_digest(v, record);
+	}
+}
+
+/* The sum, since what comes first depends on the leaves. */
+static u64 scan(const struct shelf_view *v, enum map map, const u32 *dir, u32 bits, u64 count)
+{
 	struct shelf_record r[2 * SHELF_LEAF_SLOTS];
 	struct shelf_scan at = { 0 };
 	u64 digest = 0, found = 0;
@@ -97,13 +117,12 @@ static u64 scan(const struct shelf_view *v, bool catalogs, u64 count)
 	for (; !at.done; found += n) {
 		n = shelf_scan_copy(v, dir, bits, &at, r, ARRAY_SIZE(r), 64);
 		for (i = 0; i < n; i++)
-			digest += catalogs ? catalog_digest(v, (const void *)&r[i]) :
-					     product_digest(v, (const void *)&r[i]);
+			digest += record_digest(v, map, &r[i]);
 	}
 	if (found == count)
 		return digest;
-	fprintf(stderr, "digest: a scan finds %llu of %llu %s\n", found, count,
-		catalogs ? "catalogs" : "products");
+	fprintf(stderr, "digest: a scan finds %llu of %llu records of map %d\n", found,
+		count, map);
 	abort();
 }
 
@@ -112,6 +131,8 @@ u64 snapshot_digest(const struct shelf_view *v)
 	const struct shelf_root *r = v->root;
 	const u64 totals[] = { r->products, r->catalogs, r->memberships, r->attrs_bytes };
 
-	return bytes_digest(0, totals, sizeof(totals)) + scan(v, false, r->products) +
-	       31 * scan(v, true, r->catalogs);
+	return bytes_digest(0, totals, sizeof(totals)) +
+	       scan(v, MAP_PRODUCTS, r->product_dir, SHELF_PRODUCT_DIR_BITS, r->products) +
+	       31 * scan(v, MAP_CATALOGS, r->catalog_dir, SHELF_CATALOG_DIR_BITS, r->catalogs) +
+	       37 * scan(v, MAP_SOURCES, r->source_dir, SHELF_SOURCE_DIR_BITS, r->sources);
 }

@@ -254,7 +254,7 @@ bool model_apply(struct model *m, const struct op *op, const void *data)
 	struct model_catalog *c;
 	struct model_product *p;
 
-	if (!op_on_catalog(op)) {
+	if (op_map(op) == MAP_PRODUCTS) {
 		p = &m->product[index_of(m->id, MODEL_PRODUCTS, op->id)];
 		if (op->kind != SHELF_OP_DELETE)
 			return apply_change(p, op, data);

@@ -91,7 +91,7 @@ static bool simplify_op(const struct test_case *c, struct case_op *o)
 	bool any = false;
 	u32 bit;
 
-	if (op_on_catalog(op)) {
+	if (op_map(op) == MAP_CATALOGS) {
 		if (op->kind != SHELF_OP_CATALOG_DELETE)
 			any |= thin(c, o->data, sizeof(s64), &op->len, 1);
 		return any;
@@ -193,8 +193,8 @@ static void print_op(const struct case_op *o)
 	}
 	printf("{\"op\":\"%s\",\"%s\":%lld", op->kind == SHELF_OP_CATALOG_ADD ? "add" :
 	       op->kind == SHELF_OP_CATALOG_REMOVE ? "remove" : "delete",
-	       op_on_catalog(op) ? "catalog" : "product", op->id);
-	for (i = 0; op_on_catalog(op) && i < op->len; i++)
+	       op_map(op) == MAP_CATALOGS ? "catalog" : "product", op->id);
+	for (i = 0; op_map(op) == MAP_CATALOGS && i < op->len; i++)
 		printf("%s%lld", i ? "," : ",\"products\":[", ids[i]);
 	puts(op->len ? "]}" : "}");
 }

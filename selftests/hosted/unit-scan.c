@@ -25,7 +25,7 @@ struct ids {
 	size_t room;
 };
 
-enum { PRODUCTS, CATALOGS, MAPS };
+enum { PRODUCTS, CATALOGS, SCANNED };
 
 static void add_id(struct ids *s, s64 id)
 {
@@ -144,7 +144,7 @@ static void test_each_once(void **state)
 		u32 size = sizes[i / 3];
 
 		spread = i % 3;
-		for (map = 0; map < MAPS; map++) {
+		for (map = 0; map < SCANNED; map++) {
 			struct hosted *h = make(64 * MIB, 0);
 			struct batch b = new_batch();
 			struct ids there = { 0 };

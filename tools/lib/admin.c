@@ -163,3 +163,20 @@ int shelf_list_pins(const char *name,
 	shelf_nl_close(nl);
 	return ret;
 }
+
+int shelf_list_sources(const char *name,
+		       int (*each)(const struct shelf_source_listing *l, void *arg),
+		       void *arg, struct shelf_error *err)
+{
+	struct shelf_nl *nl;
+	int ret;
+
+	if (shelf_hosted_path(name))
+		return shelf_fail(err, -EOPNOTSUPP, "sources of a hosted shelf are read from a pin");
+	ret = shelf_nl_open(&nl, err);
+	if (ret)
+		return ret;
+	ret = shelf_nl_sources(nl, name, each, arg, err);
+	shelf_nl_close(nl);
+	return ret;
+}

@@ -29,6 +29,7 @@ struct census {
 	u64 *key;
 	u64 *slots;
 	u64 products;
+	u64 sources;
 	u64 catalogs;
 	u64 memberships;
 	u64 attrs_bytes;
@@ -108,6 +109,17 @@ static bool check_product(struct census *c, const struct shelf_product *p)
 		c->key[page[i]] = (u64)p->id;
 	}
 	return page;
+}
+
+static bool check_source(struct census *c, const struct shelf_source *s)
+{
+	const void *name;
+
+	c->sources++;
+	if (!s->name_len || s->name_len > SHELF_SOURCE_MAX)
+		return false;
+	name = claim_slot(c, s->name_ref, SHELF_SLOT_KEY + s->name_len, s->id);
+	return name && shelf_source_id(name, s->name_len) == s->id;
 }
 
 /* Ascending, from @first to @last. */
@@ -202,9 +214,14 @@ static bool check_record(struct census *c, const struct level *l,
 	if (r->state != SHELF_PRESENT || r->generation > c->generation ||
 	    shelf_find(&c->view, l->dir, l->dir_bits, r->id) != r)
 		return false;
-	if (l->kind == SHELF_KIND_PRODUCTS)
+	switch (l->kind) {
+	case SHELF_KIND_PRODUCTS:
 		return check_product(c, (const struct shelf_product *)r);
-	return check_catalog(c, (const struct shelf_catalog *)r);
+	case SHELF_KIND_CATALOGS:
+		return check_catalog(c, (const struct shelf_catalog *)r);
+	default:
+		return check_source(c, (const struct shelf_source *)r);
+	}
 }
 
 static u64 level_place(const struct level *l, u32 index)
@@ -324,7 +341,10 @@ static bool check_snapshot(struct census *c, u32 root_page)
 			  SHELF_KIND_PRODUCTS) &&
 	       check_trie(c, r->catalog_dir, SHELF_CATALOG_DIR_BITS,
 			  SHELF_KIND_CATALOGS) &&
+	       check_trie(c, r->source_dir, SHELF_SOURCE_DIR_BITS,
+			  SHELF_KIND_SOURCES) &&
 	       c->products == r->products && c->catalogs == r->catalogs &&
+	       c->sources == r->sources &&
 	       c->memberships == r->memberships &&
 	       c->attrs_bytes == r->attrs_bytes;
 }

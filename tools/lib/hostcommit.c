@@ -77,6 +77,8 @@ int hosted_commit(struct hosted *h, const struct batch *b, const u64 *expect,
 		  struct report *report)
 {
 	memset(report, 0, sizeof(*report));
+	if (batch_repeats(&h->store, b, report))
+		return 0;
 	if (expect && (*expect < h->store.content || *expect > h->store.generation))
 		return refuse_stale(h, *expect, report);
 	return commit(h, b, report);

@@ -317,6 +317,36 @@ int shelf_nl_pins(struct shelf_nl *nl, const char *name,
 	return ret;
 }
 
+static void read_source(void *entry, struct nlattr **attrs)
+{
+	struct shelf_source_listing *s = entry;
+	struct nlattr *name = attrs[SHELF_A_SOURCE];
+
+	memset(s, 0, sizeof(*s));
+	s->generation = attr_u64(attrs[SHELF_A_GENERATION]);
+	s->last = attr_u64(attrs[SHELF_A_LAST]);
+	if (name && nla_len(name) <= (int)SHELF_SOURCE_MAX)
+		memcpy(s->source, nla_data(name), (size_t)nla_len(name));
+}
+
+int shelf_nl_sources(struct shelf_nl *nl, const char *name,
+		     int (*each)(const struct shelf_source_listing *, void *), void *arg,
+		     struct shelf_error *err)
+{
+	struct listing l = {
+		.size = sizeof(struct shelf_source_listing), .cmd = SHELF_CMD_SOURCE,
+		.read = read_source,
+	};
+	struct nl_msg *msg = about(nl, SHELF_CMD_SOURCES, NLM_F_DUMP, name);
+	int ret = gather(nl, msg, &l, err);
+	size_t i;
+
+	for (i = 0; !ret && i < l.count; i++)
+		ret = each((struct shelf_source_listing *)l.entries + i, arg);
+	free(l.entries);
+	return ret;
+}
+
 static int join_events(struct nl_sock *sock, struct shelf_error *err)
 {
 	int group = genl_ctrl_resolve_grp(sock, SHELF_GENL_NAME,

@@ -65,21 +65,33 @@ int shelf_nl_pins(struct shelf_nl *nl, const char *name,
 
 struct shelf_nl_batch;
 
+/* @each is called for each source; other than 0 ends the dump with that value. */
+int shelf_nl_sources(struct shelf_nl *nl, const char *name,
+		     int (*each)(const struct shelf_source_listing *, void *), void *arg,
+		     struct shelf_error *err);
+
 /**
  * struct shelf_nl_op - one operation
  * @kind: SHELF_OP_*
  * @fields: which of the values are given: bit 0 price, 1 stock, 2 flags,
- *          3 currency, 4 attributes (FIELD_* in kmod/core.h)
+ *          3 currency, 4 attributes, 5 no gap (FIELD_* in kmod/core.h)
  * @id: of the product or the catalog
- * @len: attribute bytes, or members
- * @data: the attribute bytes, or the members as __s64
+ * @first, @last: sequence numbers
+ * @len: attribute bytes, or members, or bytes of a source's name
+ * @data: the attribute bytes, or the members as __s64, or the name
  */
 struct shelf_nl_op {
 	int kind;
 	unsigned int fields;
 	__s64 id;
-	__s64 price;
-	__s64 stock;
+	union {
+		__s64 price;
+		__u64 first;
+	};
+	union {
+		__s64 stock;
+		__u64 last;
+	};
 	__u32 flags;
 	unsigned char currency[4];
 	__u32 len;

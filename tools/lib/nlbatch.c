@@ -21,6 +21,7 @@ enum {
 	FIELD_FLAGS = 4,
 	FIELD_CURRENCY = 8,
 	FIELD_ATTRS = 16,
+	FIELD_NO_GAP = 32,
 };
 
 /* An operation without its attribute bytes or members, with room to spare. */
@@ -138,8 +139,15 @@ static int flush(struct shelf_nl_batch *b, struct shelf_error *err)
 	return 0;
 }
 
+static bool on_source(const struct shelf_nl_op *op)
+{
+	return op->kind >= SHELF_OP_SEQUENCE;
+}
+
 static size_t op_data_bytes(const struct shelf_nl_op *op)
 {
+	if (on_source(op))
+		return op->len;
 	if (op->kind >= SHELF_OP_CATALOG_ADD)
 		return op->len * sizeof(__s64);
 	return op->fields & FIELD_ATTRS ? op->len : 0;
@@ -193,6 +201,19 @@ static int put_catalog(struct nl_msg *msg, const struct shelf_nl_op *op)
 			     (int)op_data_bytes(op), op->data);
 }
 
+static int put_source(struct nl_msg *msg, const struct shelf_nl_op *op)
+{
+	int ret = nla_put(msg, SHELF_OP_A_SOURCE, (int)op->len, op->data);
+
+	if (op->kind == SHELF_OP_SEQUENCE)
+		ret |= nla_put_u64(msg, SHELF_OP_A_FIRST, op->first);
+	if (op->kind != SHELF_OP_SOURCE_DELETE)
+		ret |= nla_put_u64(msg, SHELF_OP_A_LAST, op->last);
+	if (op->fields & FIELD_NO_GAP)
+		ret |= nla_put_flag(msg, SHELF_OP_A_NO_GAP);
+	return ret;
+}
+
 static int put_op(struct nl_msg *msg, const struct shelf_nl_op *op)
 {
 	struct nlattr *nest = nla_nest_start(msg, SHELF_A_OP | NLA_F_NESTED);
@@ -201,7 +222,9 @@ static int put_op(struct nl_msg *msg, const struct shelf_nl_op *op)
 	if (!nest)
 		return -1;
 	ret = nla_put_u8(msg, SHELF_OP_A_KIND, (__u8)op->kind);
-	if (op->kind >= SHELF_OP_CATALOG_ADD)
+	if (on_source(op))
+		ret |= put_source(msg, op);
+	else if (op->kind >= SHELF_OP_CATALOG_ADD)
 		ret |= put_catalog(msg, op);
 	else
 		ret |= put_values(msg, op);
@@ -211,6 +234,9 @@ static int put_op(struct nl_msg *msg, const struct shelf_nl_op *op)
 /* What the attributes can't even say; all else is for the kernel to judge. */
 static const char *unspeakable(const struct shelf_nl_op *op, int *error)
 {
+	*error = -EINVAL;
+	if (on_source(op) && op->len > SHELF_SOURCE_MAX)
+		return "a source's name is 1 to 255 bytes";
 	*error = -EMSGSIZE;
 	if (op->kind >= SHELF_OP_CATALOG_ADD && op->len > SHELF_MEMBERS_MAX)
 		return "more than 8000 members in one operation";
@@ -271,6 +297,7 @@ static int take_result(const struct genlmsghdr *head, struct nlattr **attrs,
 		return shelf_fail(err, -EPROTO, "commit: not a result");
 	if (error)
 		return take_refused(attrs, -(int)error, err);
+	r->repeated = attrs[SHELF_A_REPEATED];
 	r->generation = attr_u64(attrs[SHELF_A_GENERATION]);
 	r->ops = attr_u64(attrs[SHELF_A_OPS]);
 	r->absent = attr_u64(attrs[SHELF_A_ABSENT]);

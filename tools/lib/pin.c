@@ -139,11 +139,12 @@ static long settled(const struct shelf_pin *pin, long result)
 	return shelf_pin_valid(pin) ? result : -ESTALE;
 }
 
-static int get_by_ioctl(const struct shelf_pin *pin, __s64 id, struct shelf_product *p,
-			void *attrs, __u32 room)
+static int get_by_ioctl(const struct shelf_pin *pin, __u32 flags, __s64 id,
+			struct shelf_product *p, void *attrs, __u32 room)
 {
 	struct shelf_ioc_get q = {
 		.size = sizeof(q),
+		.flags = flags,
 		.id = id,
 		.attrs = (__u64)(uintptr_t)attrs,
 		.attrs_size = room < SHELF_ATTRS_MAX ? room : SHELF_ATTRS_MAX,
@@ -162,7 +163,7 @@ int shelf_pin_get(const struct shelf_pin *pin, __s64 id, struct shelf_product *p
 	const struct shelf_product *at;
 
 	if (!pin->at)
-		return get_by_ioctl(pin, id, p, attrs, room);
+		return get_by_ioctl(pin, 0, id, p, attrs, room);
 	at = shelf_view_product(&pin->view, id);
 	if (!at)
 		return (int)settled(pin, 0);
@@ -173,12 +174,12 @@ int shelf_pin_get(const struct shelf_pin *pin, __s64 id, struct shelf_product *p
 	return (int)settled(pin, 1);
 }
 
-static long scan_by_ioctl(const struct shelf_pin *pin, bool catalogs, struct shelf_scan *c,
+static long scan_by_ioctl(const struct shelf_pin *pin, __u32 which, struct shelf_scan *c,
 			  void *out, size_t room)
 {
 	struct shelf_ioc_scan q = {
 		.size = sizeof(q),
-		.flags = catalogs ? SHELF_SCAN_CATALOGS : 0,
+		.flags = which,
 		.cursor = c->place,
 		.records = (__u64)(uintptr_t)out,
 		.count = room < SHELF_GET_MANY_MAX ? (__u32)room : SHELF_GET_MANY_MAX,
@@ -201,19 +202,20 @@ static bool too_many(const struct shelf_pin *pin, const struct shelf_scan *c)
 	return pin->at && c->looked / SHELF_NODE_ENTRIES > pin->view.mask / SHELF_PAGE_BYTES;
 }
 
-static long scan_mapped(const struct shelf_pin *pin, bool catalogs, struct shelf_scan *c,
+static long scan_mapped(const struct shelf_pin *pin, __u32 which, struct shelf_scan *c,
 			void *out, size_t room)
 {
-	const struct shelf_root *r = pin->view.root;
-	__u32 n = room < UINT32_MAX ? (__u32)room : UINT32_MAX;
+	__u32 n = room < UINT32_MAX ? (__u32)room : UINT32_MAX, bits;
+	const __u32 *dir = shelf_scan_dir(pin->view.root, which, &bits);
 
-	return shelf_scan_copy(&pin->view, catalogs ? r->catalog_dir : r->product_dir,
-			       catalogs ? SHELF_CATALOG_DIR_BITS : SHELF_PRODUCT_DIR_BITS,
-			       c, out, n, SCAN_STEPS);
+	return shelf_scan_copy(&pin->view, dir, bits, c, out, n, SCAN_STEPS);
 }
 
-/* The cursor stays where it was unless what was read is of the snapshot. */
-static long scan(const struct shelf_pin *pin, bool catalogs, struct shelf_scan *cursor,
+/*
+ * @which: SHELF_SCAN_*, or 0: products. The cursor stays where it was unless what was
+ * read is of the snapshot.
+ */
+static long scan(const struct shelf_pin *pin, __u32 which, struct shelf_scan *cursor,
 		 void *out, size_t room)
 {
 	struct shelf_scan c = *cursor;
@@ -222,8 +224,8 @@ static long scan(const struct shelf_pin *pin, bool catalogs, struct shelf_scan *
 	if (room < SHELF_LEAF_SLOTS)
 		return -EINVAL;
 	while (!n && !c.done) {
-		n = pin->at ? scan_mapped(pin, catalogs, &c, out, room) :
-			      scan_by_ioctl(pin, catalogs, &c, out, room);
+		n = pin->at ? scan_mapped(pin, which, &c, out, room) :
+			      scan_by_ioctl(pin, which, &c, out, room);
 		if (pin->at)
 			n = settled(pin, n);
 		if (n >= 0 && too_many(pin, &c))
@@ -237,13 +239,19 @@ static long scan(const struct shelf_pin *pin, bool catalogs, struct shelf_scan *
 long shelf_pin_products(const struct shelf_pin *pin, struct shelf_scan *cursor,
 			struct shelf_product *out, size_t room)
 {
-	return scan(pin, false, cursor, out, room);
+	return scan(pin, 0, cursor, out, room);
 }
 
 long shelf_pin_catalogs(const struct shelf_pin *pin, struct shelf_scan *cursor,
 			struct shelf_catalog *out, size_t room)
 {
-	return scan(pin, true, cursor, out, room);
+	return scan(pin, SHELF_SCAN_CATALOGS, cursor, out, room);
+}
+
+long shelf_pin_sources(const struct shelf_pin *pin, struct shelf_scan *cursor,
+		       struct shelf_source *out, size_t room)
+{
+	return scan(pin, SHELF_SCAN_SOURCES, cursor, out, room);
 }
 
 /* The product with the reference that shelf_pin_get() does not give. */
@@ -268,10 +276,38 @@ long shelf_pin_attrs(const struct shelf_pin *pin, const struct shelf_product *p,
 		p = with_attrs(pin, p->id, &again);
 	if (pin->at)
 		return settled(pin, shelf_view_attrs(&pin->view, p, to, room));
-	ret = get_by_ioctl(pin, p->id, &again, to, room);
+	ret = get_by_ioctl(pin, 0, p->id, &again, to, room);
 	if (ret <= 0)
 		return ret;
 	return again.attrs_len < room ? again.attrs_len : room;
+}
+
+static long name_mapped(const struct shelf_pin *pin, __s64 id, char *name)
+{
+	const struct shelf_source *at = shelf_view_source(&pin->view, id);
+	struct shelf_product p;
+
+	if (!at)
+		return settled(pin, 0);
+	shelf_copy(&p, at, sizeof(p));
+	return settled(pin, shelf_view_attrs(&pin->view, &p, name, SHELF_SOURCE_MAX));
+}
+
+long shelf_pin_source_name(const struct shelf_pin *pin, const struct shelf_source *source,
+			   char name[SHELF_SOURCE_MAX + 1])
+{
+	struct shelf_product p;
+	long n;
+
+	if (pin->at) {
+		n = name_mapped(pin, source->id, name);
+	} else {
+		n = get_by_ioctl(pin, SHELF_GET_SOURCE, source->id, &p, name,
+				 SHELF_SOURCE_MAX);
+		n = n > 0 ? p.attrs_len : n;
+	}
+	name[n > 0 ? n : 0] = 0;
+	return n;
 }
 
 static long members_by_ioctl(const struct shelf_pin *pin, struct shelf_cursor *cursor,

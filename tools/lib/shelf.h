@@ -210,6 +210,13 @@ long shelf_catalog_next(const struct shelf *s, struct shelf_cursor *cursor,
  */
 void shelf_count(const struct shelf *s, __u64 lookups, __u64 hits, __u64 members);
 
+/*
+ * 1: how far the source has come is in @out, 0: it is not known. name_ref and next are
+ * 0 there.
+ */
+int shelf_source(const struct shelf *s, const char *source, struct shelf_source *out,
+		 __u64 *generation);
+
 /* All numbers of one snapshot. @size needs no setting. */
 int shelf_info(const struct shelf *s, struct shelf_ioc_info *info);
 __u64 shelf_generation(const struct shelf *s);
@@ -307,6 +314,11 @@ long shelf_pin_products(const struct shelf_pin *pin, struct shelf_scan *cursor,
 			struct shelf_product *out, size_t room);
 long shelf_pin_catalogs(const struct shelf_pin *pin, struct shelf_scan *cursor,
 			struct shelf_catalog *out, size_t room);
+/* The same of sources, and the name of one, with a NUL; its length. */
+long shelf_pin_sources(const struct shelf_pin *pin, struct shelf_scan *cursor,
+		       struct shelf_source *out, size_t room);
+long shelf_pin_source_name(const struct shelf_pin *pin, const struct shelf_source *source,
+			   char name[SHELF_SOURCE_MAX + 1]);
 /* Up to @room attribute bytes of a product that this pin brought; how many. */
 long shelf_pin_attrs(const struct shelf_pin *pin, const struct shelf_product *p,
 		     void *to, __u32 room);
@@ -375,6 +387,24 @@ int shelf_batch_remove(struct shelf_batch *b, __s64 catalog, const __s64 *produc
 int shelf_batch_catalog_delete(struct shelf_batch *b, __s64 catalog,
 			       struct shelf_error *err);
 
+/*
+ * P6. The batch has the sequence numbers @first to @last of a source, which are part
+ * of the snapshot that it makes. Once a snapshot has them, the same batch is a repeat:
+ * its commit succeeds, with result.repeated, and changes nothing. A batch may have
+ * numbers of several sources; it is a repeat if all have been applied, and refused
+ * (EILSEQ) if some have. With SHELF_NO_GAP it is also refused unless @first follows on
+ * the last one applied; a source that is not known has no gap. @source: 1 to
+ * SHELF_SOURCE_MAX bytes without control characters, such as TOPIC/PARTITION.
+ */
+#define SHELF_NO_GAP	1U
+int shelf_batch_sequence(struct shelf_batch *b, const char *source, __u64 first,
+			 __u64 last, unsigned int flags, struct shelf_error *err);
+/* Sets what was applied last, whatever it was: for checkpoints. */
+int shelf_batch_source(struct shelf_batch *b, const char *source, __u64 last,
+		       struct shelf_error *err);
+int shelf_batch_source_delete(struct shelf_batch *b, const char *source,
+			      struct shelf_error *err);
+
 struct shelf_result {
 	__u64 generation;
 	__u64 ops;
@@ -383,6 +413,7 @@ struct shelf_result {
 	__u64 draft_ns;
 	__u64 publish_ns;
 	__u64 grace_ns;
+	bool repeated;		/* it had been applied before; generation: the newest */
 };
 
 /*
@@ -488,6 +519,18 @@ struct shelf_pin_listing {
 int shelf_list_pins(const char *name,
 		    int (*each)(const struct shelf_pin_listing *l, void *arg),
 		    void *arg, struct shelf_error *err);
+
+/* @generation: of the commit that last changed it */
+struct shelf_source_listing {
+	char source[SHELF_SOURCE_MAX + 1];
+	__u64 last;
+	__u64 generation;
+};
+
+/* The same for every source of a kernel shelf; of others shelf_pin_sources() knows. */
+int shelf_list_sources(const char *name,
+		       int (*each)(const struct shelf_source_listing *l, void *arg),
+		       void *arg, struct shelf_error *err);
 
 #ifdef __cplusplus
 }

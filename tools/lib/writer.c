@@ -119,9 +119,12 @@ static int stage_hosted(struct shelf_batch *b, const struct op *op, const void *
 
 	if (!ret)
 		return 0;
-	shelf_fail(err, ret, "%s: %s %lld", why,
-		   op->kind >= SHELF_OP_CATALOG_ADD ? "catalog" : "product",
-		   (long long)op->id);
+	if (op_map(op) == MAP_SOURCES)
+		shelf_fail(err, ret, "%s: source %.*s", why, (int)op->len, (const char *)data);
+	else
+		shelf_fail(err, ret, "%s: %s %lld", why,
+			   op_map(op) == MAP_CATALOGS ? "catalog" : "product",
+			   (long long)op->id);
 	if (err) {
 		err->has_op = true;
 		err->op = index;
@@ -134,6 +137,7 @@ static int stage_nl(struct shelf_batch *b, const struct op *op, const void *data
 {
 	struct shelf_nl_op nl = {
 		.kind = op->kind, .fields = op->fields, .id = op->id,
+		/* or first and last */
 		.price = op->price, .stock = op->stock, .flags = op->flags,
 		.len = op->len, .data = data,
 	};
@@ -229,6 +233,47 @@ int shelf_batch_remove(struct shelf_batch *b, __s64 catalog, const __s64 *produc
 			     err);
 }
 
+static int stage_source(struct shelf_batch *b, struct op *op, const char *source,
+			struct shelf_error *err)
+{
+	size_t len = strlen(source);
+
+	/* One too many is refused like by anybody else. */
+	op->len = (u32)min_t(size_t, len, SHELF_SOURCE_MAX + 1);
+	return stage(b, op, source, err);
+}
+
+int shelf_batch_sequence(struct shelf_batch *b, const char *source, __u64 first,
+			 __u64 last, unsigned int flags, struct shelf_error *err)
+{
+	struct op op = {
+		.kind = SHELF_OP_SEQUENCE, .first = first, .last = last,
+		.fields = flags & SHELF_NO_GAP ? FIELD_NO_GAP : 0,
+	};
+
+	if (flags & ~SHELF_NO_GAP) {
+		b->failed = true;
+		return shelf_fail(err, -EINVAL, "unknown flag of a sequence");
+	}
+	return stage_source(b, &op, source, err);
+}
+
+int shelf_batch_source(struct shelf_batch *b, const char *source, __u64 last,
+		       struct shelf_error *err)
+{
+	struct op op = { .kind = SHELF_OP_SOURCE, .last = last };
+
+	return stage_source(b, &op, source, err);
+}
+
+int shelf_batch_source_delete(struct shelf_batch *b, const char *source,
+			      struct shelf_error *err)
+{
+	struct op op = { .kind = SHELF_OP_SOURCE_DELETE };
+
+	return stage_source(b, &op, source, err);
+}
+
 static int commit_hosted(struct shelf_batch *b, const __u64 *expect,
 			 struct shelf_result *result, struct shelf_error *err)
 {
@@ -238,7 +283,7 @@ static int commit_hosted(struct shelf_batch *b, const __u64 *expect,
 	if (!ret) {
 		*result = (struct shelf_result){
 			r.generation, r.ops, r.absent, r.pages,
-			r.draft_ns, r.publish_ns, r.grace_ns,
+			r.draft_ns, r.publish_ns, r.grace_ns, r.repeated,
 		};
 		return 0;
 	}
