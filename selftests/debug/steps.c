@@ -342,6 +342,19 @@ static int list_pins(struct site *s)
 	return ret < 0 ? ret : ret ? 0 : -EPROTO;
 }
 
+static int count_source(const struct shelf_source_listing *l, void *arg)
+{
+	++*(unsigned int *)arg;
+	return 0;
+}
+
+static int list_sources(struct site *s)
+{
+	unsigned int n = 0;
+
+	return shelf_list_sources(s->k.name, count_source, &n, NULL);
+}
+
 static int set(struct site *s)
 {
 	const struct shelf_settings same = {
@@ -521,6 +534,7 @@ const struct step steps[] = {
 	{ "SHELF_CMD_GET", connect_anew, get_shelf, .least = 4 },
 	{ "SHELF_CMD_GET, dump", NULL, list_shelves, .least = 10 },
 	{ "SHELF_CMD_PINS", pin, list_pins, unpin, .least = 10 },
+	{ "SHELF_CMD_SOURCES", NULL, list_sources, .least = 10 },
 	{ "SHELF_CMD_SET", NULL, set, .least = 10 },
 	{ "multicast", connect_anew, join, leave_batch },
 	{ "a batch, aborted", connect_anew, stage_one, leave_batch, .least = 10 },

@@ -93,7 +93,7 @@ static void spell(struct msg *m, const struct wire *nl, int cmd, __u64 cookie)
 		msg_u64(m, SHELF_A_BATCH_BYTES, 1 << 20);
 	if (cmd == SHELF_CMD_BATCH_OPS)
 		op_product(m, SHELF_OP_PUT, 3, 30);
-	if (cmd == SHELF_CMD_PINS)
+	if (cmd == SHELF_CMD_PINS || cmd == SHELF_CMD_SOURCES)
 		m->head.nlmsg_flags |= NLM_F_DUMP;
 }
 
@@ -103,8 +103,8 @@ static int say_all(struct wire *nl, __u64 cookie, int error)
 	struct answer a;
 	int cmd, wrong = 0;
 
-	for (cmd = SHELF_CMD_CREATE; cmd <= SHELF_CMD_TRIM + 1; cmd++) {
-		bool list = cmd > SHELF_CMD_TRIM;
+	for (cmd = SHELF_CMD_CREATE; cmd <= SHELF_CMD_SOURCES + 1; cmd++) {
+		bool list = cmd > SHELF_CMD_SOURCES;
 
 		spell(&msg, nl, list ? SHELF_CMD_GET : cmd, cookie);
 		if (list) {

@@ -54,7 +54,8 @@ long run_shut(struct lane *l, const struct call *c)
  */
 static bool only_looks(__u64 cmd)
 {
-	return (cmd & 0xff) == SHELF_CMD_GET || (cmd & 0xff) == SHELF_CMD_PINS;
+	return (cmd & 0xff) == SHELF_CMD_GET || (cmd & 0xff) == SHELF_CMD_PINS ||
+	       (cmd & 0xff) == SHELF_CMD_SOURCES;
 }
 
 static const char *message_name(const struct lane *l, const struct call *c, __u64 n)

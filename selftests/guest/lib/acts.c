@@ -197,7 +197,8 @@ static const char * const commands[] = {
 	[SHELF_CMD_PINS] = "PINS", [SHELF_CMD_TRIM] = "TRIM", [SHELF_CMD_NEW] = "NEW",
 	[SHELF_CMD_BATCH_RESULT] = "BATCH_RESULT", [SHELF_CMD_CREATED] = "CREATED",
 	[SHELF_CMD_DESTROYED] = "DESTROYED", [SHELF_CMD_COMMITTED] = "COMMITTED",
-	[SHELF_CMD_PIN] = "PIN",
+	[SHELF_CMD_PIN] = "PIN", [SHELF_CMD_SOURCES] = "SOURCES",
+	[SHELF_CMD_SOURCE] = "SOURCE",
 };
 
 /* A new name is too long for nobody, and destroyed at once. */
@@ -237,7 +238,7 @@ static void spell(struct wire *nl, const struct scene *s, int cmd)
 		msg_u64(&msg, SHELF_A_BATCH_BYTES, 1 << 20);
 	if (cmd == SHELF_CMD_BATCH_OPS)
 		op_product(&msg, SHELF_OP_PUT, 1, 10);
-	if (cmd == SHELF_CMD_PINS)
+	if (cmd == SHELF_CMD_PINS || cmd == SHELF_CMD_SOURCES)
 		msg.head.nlmsg_flags |= NLM_F_DUMP;
 }
 
