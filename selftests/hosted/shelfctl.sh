@@ -15,61 +15,15 @@
 #
 # TAP on standard output. $SHELFCTL is the program, or ../../build/tools/shelfctl.
 
-set -u
-export LC_ALL=C.UTF-8
 cd "$(dirname "$0")" || exit 1
 ctl=$(realpath "${SHELFCTL:-../../build/tools/shelfctl}")
-dir=$(mktemp -d "${TMPDIR:-/tmp}/shelfctl.XXXXXX") || exit 1
-trap 'rm -rf "$dir"' EXIT
-cd "$dir" || exit 1
-count=0
-failed=0
-
-report() { # ok|"not ok" description
-	count=$((count + 1))
-	echo "$1 $count - $2"
-	if [ "$1" != ok ]; then
-		failed=$((failed + 1))
-		head -c 1000 out | sed 's/^/# out: /'
-		head -c 1000 err | sed 's/^/# err: /'
-	fi
-}
-
-# Runs shelfctl on the shelf named by $shelf; leaves out, err and $status.
-shelf=a.shelf
-run() {
-	"$ctl" --hosted "$shelf" "$@" >out 2>err </dev/null
-	status=$?
-}
-
-# check DESCRIPTION STATUS [OUT-PATTERN [ERR-PATTERN]] : on the last run
-check() {
-	local verdict=ok
-
-	[ "$status" = "$2" ] || verdict="not ok"
-	[ -z "${3-}" ] || grep -Eq -- "$3" out || verdict="not ok"
-	[ -z "${4-}" ] || grep -Eq -- "$4" err || verdict="not ok"
-	report "$verdict" "$1"
-	[ "$verdict" = ok ] || echo "# status $status, expected $2 /${3-}/ /${4-}/"
-}
-
-# compare DESCRIPTION FILE : with what the last run printed
-compare() {
-	if cmp out "$2" >err 2>&1; then
-		report ok "$1"
-	else
-		head -n 3 out >some && mv some out
-		report "not ok" "$1"
-	fi
-}
+export shelf=a.shelf
+# shellcheck source=/dev/null
+. ./shelfctl-lib
 
 apply() { # LINES... : each argument is a line of the file
 	printf '%s\n' "$@" >in.jsonl
 	run apply in.jsonl
-}
-
-generation() {
-	"$ctl" --hosted "$shelf" -j show | sed 's/.*"generation":\([0-9]*\).*/\1/'
 }
 
 # bad DESCRIPTION MESSAGE LINE : refused with status 4 on line 2, at the
@@ -139,16 +93,7 @@ check "show in JSON" 0 '^\{"name":"a.shelf","generation":1,.*"max_bytes":6710886
 
 # --- usage ---------------------------------------------------------------
 
-usage() { # DESCRIPTION ERR-PATTERN ARGUMENTS...
-	local what=$1 pattern=$2
-
-	shift 2
-	"$ctl" "$@" >out 2>err </dev/null
-	status=$?
-	check "usage: $what" 2 '' "$pattern"
-}
-
-usage "no command" 'no command'
+usage "no command" 'no command' --hosted a.shelf
 usage "unknown command" 'no such command: frob' frob
 usage "unknown command in JSON" '^\{"error":\{"message":"no such command: frob","status":2\}\}$' frob -j
 usage "unknown option" 'no such option: --frob' show --frob
@@ -858,5 +803,4 @@ check "a trim that quarantine is in the way of" 1 '' 'not done after 0.3 s: [0-9
 run get product 600
 check "has lost nothing" 0 'article number 600'
 
-echo "1..$count"
-[ $failed = 0 ]
+finish

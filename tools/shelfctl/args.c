@@ -165,30 +165,46 @@ static int take_shelf(struct args *a, const struct command *c)
 	return 0;
 }
 
-int args_parse(int argc, char **argv, struct args *a, const struct command **found)
+int no_command(char **word, int words)
 {
-	const struct command *c;
-	const char *name;
+	return fail(STATUS_USAGE, 0, words > 1 ? "no such command: %s %s" :
+		    "no such command: %s", word[0], words > 1 ? word[1] : "");
+}
+
+/* -h is help on what the words name. */
+static int find_command(struct args *a, const struct command **c)
+{
+	bool has_shelf = a->value[OPT_SHELF] || a->value[OPT_HOSTED];
+	int used = 0;
+
+	if (a->value[OPT_VERSION] || a->value[OPT_HELP])
+		*c = command_named(a->value[OPT_HELP] ? "help" : "version");
+	else if (a->words)
+		*c = command_find(a->word, a->words, has_shelf, &used);
+	else if (!has_shelf)
+		*c = command_named("list");
+	else
+		return fail(STATUS_USAGE, 0, "no command; try shelfctl help");
+	if (!*c)
+		return no_command(a->word, used);
+	while (used--)
+		take_word(a);
+	return 0;
+}
+
+int args_parse(int argc, char **argv, struct args *a, const struct command **c)
+{
 	int status;
 
 	look_for_json(argc, argv);
 	status = split(argc, argv, a);
-	if (status)
+	if (!status)
+		status = find_command(a, c);
+	if (status || a->value[OPT_VERSION] || a->value[OPT_HELP])
 		return status;
-	if (!a->words)
-		return a->value[OPT_HELP] || a->value[OPT_VERSION] ? 0 :
-		       fail(STATUS_USAGE, 0, "no command; try shelfctl help");
-	name = take_word(a);
-	for (c = commands; c->name && strcmp(c->name, name); c++)
-		;
-	if (!c->name)
-		return fail(STATUS_USAGE, 0, "no such command: %s", name);
-	*found = c;
-	if (a->value[OPT_HELP] || a->value[OPT_VERSION])
-		return 0;
-	status = check_options(a, c);
-	if (!status && c->takes_shelf)
-		status = take_shelf(a, c);
+	status = check_options(a, *c);
+	if (!status && (*c)->takes_shelf)
+		status = take_shelf(a, *c);
 	return status;
 }
 

@@ -44,7 +44,7 @@ enum option {
 	OPTIONS
 };
 
-#define OPT_BIT(o)	(1U << (o))
+#define OPT_BIT(o)	(1ULL << (o))
 
 /**
  * struct args - a command line taken apart
@@ -59,21 +59,34 @@ struct args {
 	int words;
 };
 
+/**
+ * struct command - what it is called and takes
+ * @name: "OBJECT COMMAND", or one word if it has no object
+ * @brief: what will do in place of that, or NULL
+ * @usage: behind the shelf
+ * @options: OPT_BIT() of its own
+ */
 struct command {
 	const char *name;
-	const char *usage;	/* behind the shelf */
+	const char *brief;
+	const char *usage;
 	const char *text;
-	unsigned int options;	/* OPT_BIT() of its own */
+	__u64 options;
 	bool takes_shelf;
 	int (*run)(const struct args *a);
 };
 
-/* main.c; ends with a NULL name */
+/* commands.c; ends with a NULL name */
 extern const struct command commands[];
+/* What the first of the words, as many as go to @used, name; or NULL. */
+const struct command *command_find(char **word, int words, bool has_shelf, int *used);
+const struct command *command_named(const char *brief);
+bool command_is_of(const struct command *c, const char *object);
 
 /* args.c: each returns a status, having told what is wrong */
 int args_parse(int argc, char **argv, struct args *a, const struct command **c);
 void args_free(struct args *a);
+int no_command(char **word, int words);
 const char *option_name(enum option o);
 int args_size(const struct args *a, enum option o, __u64 *out);
 int args_u64(const struct args *a, enum option o, __u64 *out);
@@ -114,11 +127,14 @@ int run_list(const struct args *a);
 int run_show(const struct args *a);
 int run_apply(const struct args *a);
 int run_get(const struct args *a);
+int run_product_get(const struct args *a);
+int run_catalog_get(const struct args *a);
 int run_export(const struct args *a);
 int run_pins(const struct args *a);
 int run_trim(const struct args *a);
 int run_stats(const struct args *a);
 int run_wait(const struct args *a);
 int run_help(const struct args *a);
+int run_version(const struct args *a);
 
 #endif /* SHELFCTL_H */

@@ -130,16 +130,19 @@ static int print_all(const struct found *f, size_t n)
 	return status;
 }
 
-static int get_products(const struct args *a)
+int run_product_get(const struct args *a)
 {
-	size_t n = (size_t)a->words - 1, i;
-	struct found *f = xalloc(NULL, n, sizeof(*f));
+	size_t n = (size_t)a->words, i;
+	struct found *f;
 	struct shelf *s = NULL;
 	int status = STATUS_OK, ret;
 
+	if (!n)
+		return fail(STATUS_USAGE, 0, "product get needs an ID");
+	f = xalloc(NULL, n, sizeof(*f));
 	memset(f, 0, n * sizeof(*f));
 	for (i = 0; i < n && !status; i++)
-		status = args_id(a->word[i + 1], "ID", &f[i].id);
+		status = args_id(a->word[i], "ID", &f[i].id);
 	if (!status)
 		status = open_shelf(a, &s);
 	if (!status) {
@@ -194,9 +197,9 @@ static int print_catalog(const struct shelf *s, struct shelf_cursor *c, __u64 li
 static int catalog_arguments(const struct args *a, struct shelf_cursor *c,
 			     __u64 *limit)
 {
-	if (a->words != 2)
-		return fail(STATUS_USAGE, 0, "get catalog takes one ID");
-	if (args_id(a->word[1], "ID", &c->catalog) || args_u64(a, OPT_LIMIT, limit))
+	if (a->words != 1)
+		return fail(STATUS_USAGE, 0, "catalog get takes one ID");
+	if (args_id(a->word[0], "ID", &c->catalog) || args_u64(a, OPT_LIMIT, limit))
 		return STATUS_USAGE;
 	if (!*limit)
 		return fail(STATUS_USAGE, 0, "--limit is 0");
@@ -206,7 +209,7 @@ static int catalog_arguments(const struct args *a, struct shelf_cursor *c,
 	return args_id(a->value[OPT_AFTER], "--after", &c->after);
 }
 
-static int get_catalog(const struct args *a)
+int run_catalog_get(const struct args *a)
 {
 	struct shelf_cursor c = { 0 };
 	__u64 limit = ~0ULL;
@@ -229,14 +232,15 @@ static int get_catalog(const struct args *a)
 int run_get(const struct args *a)
 {
 	const char *what = a->words ? a->word[0] : "";
+	struct args rest = *a;
 
-	if (!strcmp(what, "catalog"))
-		return get_catalog(a);
-	if (strcmp(what, "product"))
+	if (strcmp(what, "catalog") && strcmp(what, "product"))
 		return fail(STATUS_USAGE, 0, "get product or get catalog?");
-	if (a->words < 2)
-		return fail(STATUS_USAGE, 0, "get product needs an ID");
+	rest.word++;
+	rest.words--;
+	if (!strcmp(what, "catalog"))
+		return run_catalog_get(&rest);
 	if (a->value[OPT_AFTER] || a->value[OPT_LIMIT])
 		return fail(STATUS_USAGE, 0, "--after and --limit are for catalogs");
-	return get_products(a);
+	return run_product_get(&rest);
 }

@@ -1,0 +1,95 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+#
+# shelfctl's command line: objects and commands, their short forms, help.
+#
+# TAP on standard output. $SHELFCTL is the program, or ../../build/tools/shelfctl.
+
+cd "$(dirname "$0")" || exit 1
+ctl=$(realpath "${SHELFCTL:-../../build/tools/shelfctl}")
+export ctl shelf=a.shelf
+# shellcheck source=/dev/null
+. ./shelfctl-lib
+
+# same DESCRIPTION STATUS WORDS -- WORDS : two spellings of one command
+same() {
+	local what=$1 want=$2 one=()
+
+	shift 2
+	while [ "$1" != -- ]; do one+=("$1"); shift; done
+	shift
+	run "${one[@]}"
+	mv out one.out
+	check "$what" "$want"
+	run "$@"
+	compare "and by its short form" one.out
+}
+
+# --- objects ----------------------------------------------------------------
+
+run shelf create --max-bytes 64M --seed 1
+check "shelf create" 0
+printf '%s\n' '{"op":"put","product":1,"price":5}' '{"op":"put","product":2}' \
+	'{"op":"add","catalog":7,"products":[2,1,9]}' >in.jsonl
+run data apply in.jsonl
+check "data apply" 0 '^generation 2 ops 3'
+same "shelf show" 0 shelf show -- show
+same "shelf stats" 0 shelf stats -- stats
+same "shelf wait" 0 shelf wait 2 -- wait 2
+same "data export" 0 data export -- export
+same "product get" 0 product get 1 2 -- get product 1 2
+same "product get, one is missing" 3 product get 3 1 -- get product 3 1
+same "catalog get" 0 catalog get 7 --after 1 --limit 1 -- get catalog 7 --after 1 --limit 1
+same "pin list" 1 pin list -- pins
+same "an object's list" 1 pin -- pins
+run shelf trim
+check "shelf trim" 0 'bytes held before'
+run shelf set --lease-ms 5
+check "shelf set" 1 '' 'stay as they are'
+bare product get nothing 1
+check "the shelf's name is behind the command" 1 '' '^shelfctl: nothing: '
+bare product get -s nothing 1
+check "or in front" 1 '' '^shelfctl: nothing: '
+run shelf destroy
+check "shelf destroy" 0
+run create --max-bytes 64M
+usage "an unknown command of an object" 'no such command: shelf frob' shelf frob
+usage "a command of another object" 'no such command: product apply' product apply
+usage "no object of its own" 'no such command: shelf get' shelf get x
+usage "product get without an id" 'product get needs an ID' product get x
+usage "catalog get of two" 'one ID' catalog get x 1 2
+usage "a page of products" 'product get takes no --limit' product get x 1 --limit 1
+usage "a list of no shelf" 'shelf list takes no shelf' --hosted a.shelf shelf list
+
+# --- help -------------------------------------------------------------------
+
+bare product
+check "an object without a list: its help" 0 '^  product get NAME ID'
+grep -q 'catalog' out && verdict="not ok" || verdict=ok
+report "$verdict" "and of no other"
+bare pin
+check "an object whose list needs a shelf" 0 '^  pin list NAME, or pins NAME$'
+bare help shelf
+check "help on an object" 0 '^  \[shelf\] create NAME --max-bytes'
+bare shelf -h
+check "the same by -h" 0 '^  \[shelf\] wait NAME'
+bare help shelf wait
+check "help on a command" 0 'Waits until'
+bare help wait
+check "by its short form" 0 'Waits until'
+bare shelf wait prices --limit 5 -h
+check "-h, whatever else is there" 0 'Waits until'
+usage "help on what isn't there" 'no such command: frob' help frob
+usage "help on what an object has not" 'no such command: shelf frob' help shelf frob
+bare help
+check "all of it" 0 '^  \[data\] apply NAME FILE'
+for command in 'shelf create' 'shelf set' 'shelf destroy' 'shelf list' 'shelf show' 'shelf trim' \
+	'shelf stats' 'shelf wait' 'data apply' 'data export' 'product get' 'catalog get' 'pin list'; do
+	# shellcheck disable=SC2086 # two words
+	bare help $command
+	check "help $command" 0 "^  \[?${command/ /\\]? }"
+done
+bare version
+check "version" 0 '^shelfctl .* abi 1$'
+
+finish
