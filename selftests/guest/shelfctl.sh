@@ -206,14 +206,14 @@ beside_commits() # PRICE
 	begin_export --lease 60
 	check 'pins lists it' grep -Eq "^ *$exporter shelfctl +root +$(cat /sys/class/shelf/tool/generation) +[0-9.]+ +[0-9.]+ +0$" <(shelfctl pins tool)
 	for i in 1 2 3 4; do commit $(($1 + i)); done
-	check 'and what it keeps' grep -Eq '^\[\{"pid":'"$exporter"',"process":"shelfctl","user":0,"user_name":"root","generation":[0-9]+,"age_ms":[0-9]+,"left_ms":[1-5][0-9]{4},"bytes":[1-9][0-9]+\}\]$' \
+	check 'and what it keeps' grep -Eq '^\{"schema":1,"pins":\[\{"pid":'"$exporter"',"process":"shelfctl","user":0,"user_name":"root","generation":[0-9]+,"age_ms":[0-9]+,"left_ms":[1-5][0-9]{4},"bytes":[1-9][0-9]+\}\]\}$' \
 		<(shelfctl pins tool -j)
 	check 'stats tell of it' grep -q '^pins 1$' <(shelfctl stats tool)
 	check 'an export beside commits' end_export
 	check 'says nothing' [ ! -s "$dir/said" ]
 	check 'is of one generation' one_price "$dir/read"
 	check 'the one that was pinned' grep -q "\"product\":7,\"price\":$1," "$dir/read"
-	check 'no pins' [ "$(shelfctl pins tool -j)" = '[]' ]
+	check 'no pins' [ "$(shelfctl pins tool -j)" = '{"schema":1,"pins":[]}' ]
 }
 beside_commits 11
 room=60000

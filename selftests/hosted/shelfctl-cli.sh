@@ -92,4 +92,54 @@ done
 bare version
 check "version" 0 '^shelfctl .* abi 1$'
 
+# --- documents --------------------------------------------------------------
+
+# document DESCRIPTION STATUS STREAM WORDS... : one object with its schema, on out or
+# err; with -p indented, and the same
+document() {
+	local what=$1 want=$2 stream=$3
+
+	shift 3
+	"$ctl" -j "$@" >out 2>err </dev/null
+	status=$?
+	check "$what" "$want"
+	jq -es 'length == 1 and .[0].schema == 1' "$stream" >/dev/null && verdict=ok || verdict="not ok"
+	report "$verdict" "has its schema"
+	[ "$(wc -l <"$stream")" = 1 ] && verdict=ok || verdict="not ok"
+	report "$verdict" "and is a line"
+	jq . "$stream" | grep -vE '_(ms|ns)"' >one.out
+	"$ctl" -j -p "$@" >out 2>err </dev/null
+	[ "$stream" = out ] || mv err out
+	grep -vE '_(ms|ns)"' out >two.out && mv two.out out
+	compare "with -p indented" one.out
+}
+
+run apply in.jsonl
+document "show" 0 out --hosted a.shelf show
+document "stats" 0 out --hosted a.shelf stats
+document "wait" 0 out --hosted a.shelf wait 1
+document "trim" 0 out --hosted a.shelf trim
+document "version" 0 out version
+document "an export's result" 0 out --hosted a.shelf export -o file.out
+run -j -p destroy
+check "destroy" 0 '^  "destroyed": "hosted:a.shelf"$'
+run -j create --max-bytes 64M
+check "create" 0 '^\{"schema":1,"created":"hosted:a.shelf"\}$'
+run -j -p apply in.jsonl
+check "an apply's result" 0 '^  "schema": 1,$'
+check "its numbers" 0 '^  "ops": 3,$'
+document "usage" 2 err frob
+document "an unknown option" 2 err show --frob
+document "a missing value" 2 err show --shelf
+document "a refusal" 1 err --hosted nowhere show
+document "an absent product" 3 err --hosted a.shelf get product 99
+echo '{"op":"put","product":"\u0022{[,]}:\\"}' >odd.jsonl
+document "an error with its place" 4 err --hosted a.shelf apply odd.jsonl
+document "an error with much to quote" 2 err $'"{a},[b]:\\\\ \t"'
+run product get 1 -j -p
+check "lines of data stay lines" 0 '^\{"op":"put","product":1,"price":5,.*\}$'
+run catalog get 7 -j -p
+check "all of them" 0 '^\{"op":"add","catalog":7,"products":\[1,2,9\],.*\}$'
+usage "nothing to indent" 'pretty is for --json' -p help
+
 finish

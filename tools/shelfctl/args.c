@@ -16,6 +16,7 @@ static const struct {
 	bool global;
 } options[OPTIONS] = {
 	[OPT_JSON] = { "json", 'j', false, true },
+	[OPT_PRETTY] = { "pretty", 'p', false, true },
 	[OPT_SHELF] = { "shelf", 's', true, true },
 	[OPT_HOSTED] = { "hosted", 0, true, true },
 	[OPT_HELP] = { "help", 'h', false, true },
@@ -98,9 +99,12 @@ static void look_for_json(int argc, char **argv)
 {
 	int i;
 
-	for (i = 1; i < argc && strcmp(argv[i], "--"); i++)
+	for (i = 1; i < argc && strcmp(argv[i], "--"); i++) {
 		if (!strcmp(argv[i], "-j") || !strcmp(argv[i], "--json"))
 			json_output = true;
+		if (!strcmp(argv[i], "-p") || !strcmp(argv[i], "--pretty"))
+			json_pretty = true;
+	}
 }
 
 static int split(int argc, char **argv, struct args *a)
@@ -141,6 +145,8 @@ static int check_options(const struct args *a, const struct command *c)
 		if (a->value[o] && !options[o].global && !(c->options & OPT_BIT(o)))
 			return fail(STATUS_USAGE, 0, "%s takes no --%s", c->name,
 				    options[o].name);
+	if (json_pretty && !json_output)
+		return fail(STATUS_USAGE, 0, "--pretty is for --json");
 	if (a->value[OPT_SHELF] && a->value[OPT_HOSTED])
 		return fail(STATUS_USAGE, 0, "either --shelf or --hosted");
 	if (!c->takes_shelf && (a->value[OPT_SHELF] || a->value[OPT_HOSTED]))

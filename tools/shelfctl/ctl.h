@@ -21,6 +21,7 @@ enum {
 
 enum option {
 	OPT_JSON,
+	OPT_PRETTY,
 	OPT_SHELF,
 	OPT_HOSTED,
 	OPT_HELP,
@@ -96,6 +97,7 @@ int args_id(const char *text, const char *what, __s64 *out);
 
 /* out.c */
 extern bool json_output;
+extern bool json_pretty;	/* --pretty */
 /* Says "shelfctl: ..." or its JSON form on stderr and returns @status. */
 int fail(int status, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ctl.h"
+#include "document.h"
 
 #ifndef SHELF_VERSION
 #define SHELF_VERSION "unknown"
@@ -20,6 +21,7 @@ static const char general[] =
 "is its list, if it has one; without anything shelfctl lists the shelves.\n"
 "\n"
 "  -j, --json          JSON on standard output, and errors as JSON\n"
+"  -p, --pretty        with -j: what is one object goes on lines of its own\n"
 "  -s, --shelf NAME    the shelf\n"
 "      --hosted FILE   the shelf\n"
 "  -h, --help          this\n"
@@ -122,8 +124,8 @@ int run_version(const struct args *a)
 {
 	(void)a;
 	if (json_output)
-		printf("{\"version\":\"%s\",\"abi\":%d}\n", SHELF_VERSION,
-		       SHELF_ABI_VERSION);
+		print_document("\"version\":\"%s\",\"abi\":%d", SHELF_VERSION,
+			       SHELF_ABI_VERSION);
 	else
 		printf("shelfctl %s, abi %d\n", SHELF_VERSION, SHELF_ABI_VERSION);
 	return STATUS_OK;

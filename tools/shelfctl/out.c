@@ -11,8 +11,10 @@
 #include <time.h>
 
 #include "ctl.h"
+#include "document.h"
 
 bool json_output;
+bool json_pretty;
 
 /*
  * Messages quote what the user gave us. A terminal must not obey it, and JSON
@@ -52,18 +54,22 @@ static const char *error_name(int error)
 static void print_json(int status, int error, const char *message, const char *file,
 		       __u64 line, size_t column)
 {
-	fputs("{\"error\":{\"message\":", stderr);
-	put_string(stderr, message);
+	struct document d;
+
+	document_begin(&d);
+	fputs(",\"error\":{\"message\":", d.to);
+	put_string(d.to, message);
 	if (file) {
-		fputs(",\"file\":", stderr);
-		put_string(stderr, file);
-		fprintf(stderr, ",\"line\":%llu", line);
+		fputs(",\"file\":", d.to);
+		put_string(d.to, file);
+		fprintf(d.to, ",\"line\":%llu", line);
 	}
 	if (column)
-		fprintf(stderr, ",\"column\":%zu", column);
+		fprintf(d.to, ",\"column\":%zu", column);
 	if (error)
-		fprintf(stderr, ",\"errno\":\"%s\"", error_name(error));
-	fprintf(stderr, ",\"status\":%d}}\n", status);
+		fprintf(d.to, ",\"errno\":\"%s\"", error_name(error));
+	fprintf(d.to, ",\"status\":%d}", status);
+	document_end(&d, stderr);
 }
 
 int fail(int status, int error, const char *format, ...)
@@ -84,6 +90,7 @@ int fail(int status, int error, const char *format, ...)
 
 void note(const char *format, ...)
 {
+	struct document d;
 	char message[1024];
 	va_list args;
 
@@ -95,9 +102,11 @@ void note(const char *format, ...)
 		fprintf(stderr, "shelfctl: %s\n", message);
 		return;
 	}
-	fputs("{\"note\":{\"message\":", stderr);
-	put_string(stderr, message);
-	fputs("}}\n", stderr);
+	document_begin(&d);
+	fputs(",\"note\":{\"message\":", d.to);
+	put_string(d.to, message);
+	putc('}', d.to);
+	document_end(&d, stderr);
 }
 
 int fail_at(int status, int error, const char *file, __u64 line, size_t column,

@@ -13,12 +13,13 @@
 #include <unistd.h>
 
 #include "ctl.h"
+#include "document.h"
 
 #define SYSFS_DIR	"/sys/class/shelf/"
 #define HOSTED_PREFIX	"hosted:"
 
 struct printer {
-	bool any;
+	struct document out;
 };
 
 /* An integer as JSON has it: no leading zero, no plus. */
@@ -36,14 +37,13 @@ static void print_value(struct printer *p, const char *name, const char *value)
 		printf("%s %s\n", name, value);
 		return;
 	}
-	putchar(p->any ? ',' : '{');
-	p->any = true;
-	put_string(stdout, name);
-	putchar(':');
+	putc(',', p->out.to);
+	put_string(p->out.to, name);
+	putc(':', p->out.to);
 	if (is_number(value))
-		fputs(value, stdout);
+		fputs(value, p->out.to);
 	else
-		put_string(stdout, value);
+		put_string(p->out.to, value);
 }
 
 static void print_u64(struct printer *p, const char *name, __u64 value)
@@ -54,10 +54,16 @@ static void print_u64(struct printer *p, const char *name, __u64 value)
 	print_value(p, name, text);
 }
 
-static void print_end(const struct printer *p)
+static void print_begin(struct printer *p)
 {
 	if (json_output)
-		puts(p->any ? "}" : "{}");
+		document_begin(&p->out);
+}
+
+static void print_end(struct printer *p)
+{
+	if (json_output)
+		document_end(&p->out, stdout);
 }
 
 /* False: it is writable only, or gone. */
@@ -103,7 +109,7 @@ static int visible(const struct dirent *e)
 }
 
 /* @depth: how many more directories down; groups of attributes are one. */
-static int print_dir(struct printer *p, int parent, const char *path,
+static void print_dir(struct printer *p, int parent, const char *path,
 		     const char *prefix, int depth)
 {
 	struct dirent **entry;
@@ -111,7 +117,7 @@ static int print_dir(struct printer *p, int parent, const char *path,
 	int n, i;
 
 	if (dir < 0)
-		return -errno;
+		return;
 	n = scandirat(dir, ".", &entry, visible, alphasort);
 	for (i = 0; i < n; i++) {
 		char name[2 * NAME_MAX + 2];
@@ -131,29 +137,28 @@ static int print_dir(struct printer *p, int parent, const char *path,
 	if (n >= 0)
 		free(entry);
 	close(dir);
-	return 0;
 }
 
 static int kernel_stats(const struct args *a)
 {
-	struct printer p = { 0 };
+	struct printer p;
 	char path[256];
-	int ret;
 
 	if (strchr(a->shelf, '/') || a->shelf[0] == '.' ||
 	    strlen(a->shelf) > SHELF_NAME_MAX)
 		return fail(STATUS_REFUSED, -EINVAL, "%s: not a shelf's name", a->shelf);
 	snprintf(path, sizeof(path), SYSFS_DIR "%s", a->shelf);
-	ret = print_dir(&p, AT_FDCWD, path, "", 1);
-	if (ret)
-		return fail(STATUS_REFUSED, ret, "%s: %s", path, strerror(-ret));
+	if (access(path, F_OK))
+		return fail(STATUS_REFUSED, -errno, "%s: %s", path, strerror(errno));
+	print_begin(&p);
+	print_dir(&p, AT_FDCWD, path, "", 1);
 	print_end(&p);
 	return STATUS_OK;
 }
 
 static int hosted_stats(const struct args *a)
 {
-	struct printer p = { 0 };
+	struct printer p;
 	struct shelf_ioc_info info;
 	struct shelf *s;
 	struct stat st;
@@ -167,6 +172,7 @@ static int hosted_stats(const struct args *a)
 	shelf_close(s);
 	if (ret)
 		return fail(STATUS_REFUSED, ret, "%s: %s", a->shelf, strerror(-ret));
+	print_begin(&p);
 	print_u64(&p, "generation", info.generation);
 	print_u64(&p, "oldest", info.oldest);
 	print_u64(&p, "products", info.products);
