@@ -7,7 +7,7 @@
 
 cd "$(dirname "$0")" || exit 1
 ctl=$(realpath "${SHELFCTL:-../../build/tools/shelfctl}")
-export ctl shelf=a.shelf
+export ctl shelf=a.shelf status=0
 # shellcheck source=/dev/null
 . ./shelfctl-lib
 
@@ -133,7 +133,7 @@ document "an unknown option" 2 err show --frob
 document "a missing value" 2 err show --shelf
 document "a refusal" 1 err --hosted nowhere show
 document "an absent product" 3 err --hosted a.shelf get product 99
-echo '{"op":"put","product":"\u0022{[,]}:\\"}' >odd.jsonl
+printf '%s\n' '{"op":"put","product":"\u0022{[,]}:\\"}' >odd.jsonl
 document "an error with its place" 4 err --hosted a.shelf apply odd.jsonl
 document "an error with much to quote" 2 err $'"{a},[b]:\\\\ \t"'
 run product get 1 -j -p
@@ -141,5 +141,72 @@ check "lines of data stay lines" 0 '^\{"op":"put","product":1,"price":5,.*\}$'
 run catalog get 7 -j -p
 check "all of them" 0 '^\{"op":"add","catalog":7,"products":\[1,2,9\],.*\}$'
 usage "nothing to indent" 'pretty is for --json' -p help
+
+# --- batches ----------------------------------------------------------------
+
+# batch NAME LINES... : the file NAME has these lines, and is run
+batch() {
+	local name=$1
+
+	shift
+	printf '%s\n' "$@" >"$name"
+	run -b "$name"
+}
+
+shelf=batch.shelf
+batch one.batch '# a shelf' '' '   ' 'create --max-bytes 64M	# and why' 'data apply in.jsonl' \
+	'product get 1' "get 'product' \"2\"" 'wa\it --timeout=1 2' '-j show'
+check "a batch" 0 '^product 1 price 5 '
+grep -q '^product 2 ' out && grep -q '^generation 2$' out && grep -q '^{"schema":1,"name":"batch.shelf"' out &&
+	verdict=ok || verdict="not ok"
+report "$verdict" "all its lines"
+[ "$(grep -c schema out)" = 1 ] && verdict=ok || verdict="not ok"
+report "$verdict" "-j holds for its line"
+batch two.batch 'get product 1' '' 'get product 99' 'get product 2'
+check "a line that fails" 3 '^product 1 ' '^two.batch:3: this command ended with status 3$'
+check "is told by itself first" 3 '' '^shelfctl: no product 99$'
+grep -q '^product 2 ' out && verdict="not ok" || verdict=ok
+report "$verdict" "and the last one run"
+run --batch two.batch --force
+check "but with --force" 3 '^product 2 ' '^two.batch:3:'
+batch three.batch 'get product 99' 'frob' 'get product 1'
+run -batch three.batch -force
+check "the status is the first one's" 3 '^product 1 ' '^three.batch:2: .* status 2'
+run -j -p -b two.batch
+jq -es 'map(select(.schema != 1)) == [] and .[1].error.file == "two.batch" and .[1].error.line == 3' err >/dev/null &&
+	verdict=ok || verdict="not ok"
+report "$verdict" "FILE:LINE in JSON"
+check "-j holds for all lines" 3 '^\{"op":"put","product":1,'
+printf 'show' | "$ctl" --hosted batch.shelf -b - >out 2>err
+status=$?
+check "from standard input, no newline at its end" 0 '^name batch.shelf$'
+batch four.batch "--hosted 'x y\\#' create --max-bytes 64M" '--hosted x\ y\\# show' \
+	'--hosted "x \"y" create --max-bytes 64M' 'show'
+check "quotes" 0 '^name x_y'
+check "in front of the batch's shelf" 0 '^name batch.shelf$'
+[ -f 'x "y' ] && [ -f 'x y\#' ] && verdict=ok || verdict="not ok"
+report "$verdict" "what is quoted stays as it is"
+batch five.batch 'get product 1' "get 'product 1"
+check "a quote that is not closed" 2 '^product 1' '^five.batch:2: a quote that is not closed$'
+printf 'show\nsh\0w\n' >six.batch
+run -b six.batch
+check "a NUL byte" 2 '^name' '^six.batch:2: a NUL byte$'
+batch seven.batch '-b one.batch'
+check "a batch in a batch" 2 '' 'a batch in a batch'
+batch eight.batch '# nothing'
+check "nothing to do" 0
+bare -b - # of nothing
+check "nothing at all" 0
+usage "a command beside a batch" 'takes no command: show' -b one.batch show
+usage "--force without a batch" 'show takes no --force' --hosted a show --force
+bare -b nowhere.batch
+check "a batch that isn't there" 1 '' 'nowhere.batch: No such file'
+bare -b .
+check "a directory" 1 '' 'directory'
+"$ctl" --hosted batch.shelf -b one.batch >/dev/full 2>err
+status=$?
+check "a full disk" 1
+bare help -- --batch
+check "help on batches" 0 '^Or -b FILE'
 
 finish

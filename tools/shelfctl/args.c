@@ -21,6 +21,7 @@ static const struct {
 	[OPT_HOSTED] = { "hosted", 0, true, true },
 	[OPT_HELP] = { "help", 'h', false, true },
 	[OPT_VERSION] = { "version", 0, false, true },
+	[OPT_BATCH] = { "batch", 'b', true, true },
 	[OPT_MAX_BYTES] = { "max-bytes", 0, true, false },
 	[OPT_BATCH_BYTES] = { "batch-bytes", 0, true, false },
 	[OPT_QUARANTINE_MS] = { "quarantine-ms", 0, true, false },
@@ -37,6 +38,7 @@ static const struct {
 	[OPT_OUTPUT] = { "output", 'o', true, false },
 	[OPT_LEASE] = { "lease", 0, true, false },
 	[OPT_TRIES] = { "tries", 0, true, false },
+	[OPT_FORCE] = { "force", 0, false, false },
 };
 
 const char *option_name(enum option o)
@@ -49,9 +51,13 @@ static bool is_option(const char *arg)
 	return arg[0] == '-' && arg[1] && !isdigit((unsigned char)arg[1]);
 }
 
-/* Its number, or -1; @value is behind an = sign, if there is one. */
+/*
+ * Its number, or -1; @value is behind an = sign, if there is one. One dash will do,
+ * as iproute2 has it.
+ */
 static int find_option(const char *arg, const char **value)
 {
+	const char *name = arg + 1 + (arg[1] == '-');
 	int o;
 
 	*value = NULL;
@@ -60,11 +66,11 @@ static int find_option(const char *arg, const char **value)
 
 		if (options[o].letter && arg[1] == options[o].letter && !arg[2])
 			return o;
-		if (strncmp(arg, "--", 2) || strncmp(arg + 2, options[o].name, n))
+		if (strncmp(name, options[o].name, n))
 			continue;
-		if (arg[2 + n] == '=')
-			*value = arg + 3 + n;
-		if (!arg[2 + n] || arg[2 + n] == '=')
+		if (name[n] == '=')
+			*value = name + n + 1;
+		if (!name[n] || name[n] == '=')
 			return o;
 	}
 	return -1;
@@ -97,13 +103,13 @@ static int take_option(struct args *a, char **argv, int argc, int *i)
 /* Errors before -j is reached are JSON as well. */
 static void look_for_json(int argc, char **argv)
 {
-	int i;
+	const char *unused;
+	int i, o;
 
 	for (i = 1; i < argc && strcmp(argv[i], "--"); i++) {
-		if (!strcmp(argv[i], "-j") || !strcmp(argv[i], "--json"))
-			json_output = true;
-		if (!strcmp(argv[i], "-p") || !strcmp(argv[i], "--pretty"))
-			json_pretty = true;
+		o = is_option(argv[i]) ? find_option(argv[i], &unused) : -1;
+		json_output |= o == OPT_JSON;
+		json_pretty |= o == OPT_PRETTY;
 	}
 }
 
@@ -149,7 +155,7 @@ static int check_options(const struct args *a, const struct command *c)
 		return fail(STATUS_USAGE, 0, "--pretty is for --json");
 	if (a->value[OPT_SHELF] && a->value[OPT_HOSTED])
 		return fail(STATUS_USAGE, 0, "either --shelf or --hosted");
-	if (!c->takes_shelf && (a->value[OPT_SHELF] || a->value[OPT_HOSTED]))
+	if (c->takes == NO_SHELF && (a->value[OPT_SHELF] || a->value[OPT_HOSTED]))
 		return fail(STATUS_USAGE, 0, "%s takes no shelf", c->name);
 	return 0;
 }
@@ -162,7 +168,8 @@ static int take_shelf(struct args *a, const struct command *c)
 	size_t n;
 
 	if (!name && !a->words)
-		return fail(STATUS_USAGE, 0, "%s needs the NAME of a shelf", c->name);
+		return c->takes == MAYBE_SHELF ? 0 :
+		       fail(STATUS_USAGE, 0, "%s needs the NAME of a shelf", c->name);
 	if (!name)
 		name = take_word(a);
 	n = strlen(prefix) + strlen(name) + 1;
@@ -177,17 +184,26 @@ int no_command(char **word, int words)
 		    "no such command: %s", word[0], words > 1 ? word[1] : "");
 }
 
+static bool names_shelf(const struct args *a)
+{
+	return a->value[OPT_SHELF] || a->value[OPT_HOSTED];
+}
+
 /* -h is help on what the words name. */
 static int find_command(struct args *a, const struct command **c)
 {
-	bool has_shelf = a->value[OPT_SHELF] || a->value[OPT_HOSTED];
+	bool has_shelf = names_shelf(a) || (a->outer && names_shelf(a->outer));
 	int used = 0;
 
+	if (a->value[OPT_BATCH] && a->words && !a->value[OPT_HELP])
+		return fail(STATUS_USAGE, 0, "--batch takes no command: %s", a->word[0]);
 	if (a->value[OPT_VERSION] || a->value[OPT_HELP])
 		*c = command_named(a->value[OPT_HELP] ? "help" : "version");
+	else if (a->value[OPT_BATCH])
+		*c = command_named("--batch");
 	else if (a->words)
 		*c = command_find(a->word, a->words, has_shelf, &used);
-	else if (!has_shelf)
+	else if (!names_shelf(a))
 		*c = command_named("list");
 	else
 		return fail(STATUS_USAGE, 0, "no command; try shelfctl help");
@@ -196,6 +212,15 @@ static int find_command(struct args *a, const struct command **c)
 	while (used--)
 		take_word(a);
 	return 0;
+}
+
+/* What a batch says of the shelf holds for lines that say nothing. */
+static void inherit(struct args *a, const struct command *c)
+{
+	if (!a->outer || c->takes == NO_SHELF || names_shelf(a))
+		return;
+	a->value[OPT_SHELF] = a->outer->value[OPT_SHELF];
+	a->value[OPT_HOSTED] = a->outer->value[OPT_HOSTED];
 }
 
 int args_parse(int argc, char **argv, struct args *a, const struct command **c)
@@ -209,7 +234,8 @@ int args_parse(int argc, char **argv, struct args *a, const struct command **c)
 	if (status || a->value[OPT_VERSION] || a->value[OPT_HELP])
 		return status;
 	status = check_options(a, *c);
-	if (!status && (*c)->takes_shelf)
+	inherit(a, *c);
+	if (!status && (*c)->takes != NO_SHELF)
 		status = take_shelf(a, *c);
 	return status;
 }

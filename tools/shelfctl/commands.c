@@ -16,31 +16,31 @@ const struct command commands[] = {
 	{ "shelf create", "create", "--max-bytes SIZE [--seed N] " LIMITS_USAGE,
 	  "Makes an empty shelf. SIZE is bytes, or takes a suffix K, M or G. For what the\n"
 	  "limits are see help set.",
-	  OPT_BIT(OPT_MAX_BYTES) | OPT_BIT(OPT_SEED) | LIMITS, true, run_create },
+	  OPT_BIT(OPT_MAX_BYTES) | OPT_BIT(OPT_SEED) | LIMITS, A_SHELF, run_create },
 	{ "shelf set", "set", LIMITS_USAGE,
 	  "Changes limits of a shelf of the kernel: bytes of a batch; milliseconds for\n"
 	  "which what a commit replaces is left alone; those that a pin lasts if it asks\n"
 	  "for nothing, and at most; bytes that pins alone may keep.",
-	  LIMITS, true, run_set },
+	  LIMITS, A_SHELF, run_set },
 	{ "shelf destroy", "destroy", "",
 	  "Destroys a shelf. Who has it open keeps what is there.",
-	  0, true, run_destroy },
+	  0, A_SHELF, run_destroy },
 	{ "shelf list", "list", "",
 	  "Lists the kernel's shelves, as shelfctl without a command does.",
-	  0, false, run_list },
+	  0, NO_SHELF, run_list },
 	{ "shelf show", "show", "", "Tells generation, sizes and limits of a shelf.",
-	  0, true, run_show },
+	  0, A_SHELF, run_show },
 	{ "shelf trim", "trim", "[--timeout SECONDS]",
 	  "Makes a shelf as dense as it gets after deletes, by commits that change nothing\n"
 	  "else, and gives back the memory that is free then. It waits for quarantine, 60\n"
 	  "seconds or --timeout in all, behind which a shelf of the kernel goes on and one\n"
 	  "in a file leaves the rest to the next trim. In the kernel a shelf does it by\n"
 	  "itself, too, when two thirds of it are free.",
-	  OPT_BIT(OPT_TIMEOUT), true, run_trim },
-	{ "shelf stats", "stats", "", "Prints the shelf's counters.", 0, true, run_stats },
+	  OPT_BIT(OPT_TIMEOUT), A_SHELF, run_trim },
+	{ "shelf stats", "stats", "", "Prints the shelf's counters.", 0, A_SHELF, run_stats },
 	{ "shelf wait", "wait", "GENERATION [--timeout SECONDS]",
 	  "Waits until a generation is published, and prints the newest.",
-	  OPT_BIT(OPT_TIMEOUT), true, run_wait },
+	  OPT_BIT(OPT_TIMEOUT), A_SHELF, run_wait },
 	{ "data apply", "apply", "FILE [--expect GENERATION] [--no-wait] [--whole]",
 	  "Applies a file (- is standard input) of one JSON object a line, all of\n"
 	  "it or nothing. --expect refuses if another generation is the newest, but for\n"
@@ -48,29 +48,35 @@ const struct command commands[] = {
 	  "--no-wait: not for the grace period of the kernel's readers; for many\n"
 	  "small batches. --whole refuses what isn't an export from its begin to its\n"
 	  "end, unchanged: a file that is empty, too.",
-	  OPT_BIT(OPT_EXPECT) | OPT_BIT(OPT_NO_WAIT) | OPT_BIT(OPT_WHOLE), true, run_apply },
+	  OPT_BIT(OPT_EXPECT) | OPT_BIT(OPT_NO_WAIT) | OPT_BIT(OPT_WHOLE), A_SHELF, run_apply },
 	{ "data export", "export", "[--output FILE] [--lease SECONDS] [--tries N]",
 	  "Prints all of the newest snapshot, which it pins, as lines that apply reads;\n"
 	  "with -o or --output to a FILE, which is whole then or not there. If the pin is\n"
 	  "revoked, it says so and begins anew, N times (5) in all: in a pipe with a line\n"
 	  "that takes back those before. --lease: for how long to ask.",
-	  OPT_BIT(OPT_OUTPUT) | OPT_BIT(OPT_LEASE) | OPT_BIT(OPT_TRIES), true, run_export },
+	  OPT_BIT(OPT_OUTPUT) | OPT_BIT(OPT_LEASE) | OPT_BIT(OPT_TRIES), A_SHELF, run_export },
 	{ "product get", NULL, "ID...", "Prints products, all from one generation.",
-	  0, true, run_product_get },
+	  0, A_SHELF, run_product_get },
 	{ "catalog get", NULL, "ID [--after ID] [--limit N]",
 	  "Prints a catalog's members in ascending order.",
-	  OPT_BIT(OPT_AFTER) | OPT_BIT(OPT_LIMIT), true, run_catalog_get },
+	  OPT_BIT(OPT_AFTER) | OPT_BIT(OPT_LIMIT), A_SHELF, run_catalog_get },
 	{ "pin list", "pins", "",
 	  "Lists who keeps which snapshot of a shelf of the kernel, and what that keeps.",
-	  0, true, run_pins },
+	  0, A_SHELF, run_pins },
 	{ "get", "get", "product ID... | catalog ID [--after ID] [--limit N]",
 	  "Short for product get and catalog get.",
-	  OPT_BIT(OPT_AFTER) | OPT_BIT(OPT_LIMIT), true, run_get },
+	  OPT_BIT(OPT_AFTER) | OPT_BIT(OPT_LIMIT), A_SHELF, run_get },
+	{ "--batch", "--batch", "FILE [--force]",
+	  "Or -b FILE: commands, one a line, from a file (- is standard input). Behind # is\n"
+	  "a comment; blanks stand in quotes or behind a backslash. It ends with the first\n"
+	  "line that fails, which is told as FILE:LINE, or with --force behind the last;\n"
+	  "the status is that of the first failure. -s and --hosted hold for lines without.",
+	  OPT_BIT(OPT_FORCE), MAYBE_SHELF, run_batch },
 	{ "help", "help", "[OBJECT] [COMMAND]",
 	  "Prints this, or what an object's commands, or a command, take.",
-	  0, false, run_help },
+	  0, NO_SHELF, run_help },
 	{ "version", "version", "", "Prints the version, and that of the kernel's interface.",
-	  0, false, run_version },
+	  0, NO_SHELF, run_version },
 	{ 0 }
 };
 
@@ -116,7 +122,7 @@ static const struct command *find_list(const char *object, bool has_shelf)
 {
 	const struct command *c = find_of(object, "list");
 
-	return c && c->takes_shelf == has_shelf ? c : command_named("help");
+	return c && (c->takes != A_SHELF || has_shelf) ? c : command_named("help");
 }
 
 const struct command *command_find(char **word, int words, bool has_shelf, int *used)

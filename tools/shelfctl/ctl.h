@@ -26,6 +26,7 @@ enum option {
 	OPT_HOSTED,
 	OPT_HELP,
 	OPT_VERSION,
+	OPT_BATCH,
 	OPT_MAX_BYTES,
 	OPT_BATCH_BYTES,
 	OPT_QUARANTINE_MS,
@@ -42,6 +43,7 @@ enum option {
 	OPT_OUTPUT,
 	OPT_LEASE,
 	OPT_TRIES,
+	OPT_FORCE,
 	OPTIONS
 };
 
@@ -49,15 +51,23 @@ enum option {
 
 /**
  * struct args - a command line taken apart
+ * @outer: of the batch that it is a line of, or NULL
  * @value: of each option given; "" for one that takes none
  * @shelf: what libshelf calls the shelf, for commands that take one
  * @word: what is neither option nor command nor shelf
  */
 struct args {
+	const struct args *outer;
 	const char *value[OPTIONS];
 	char *shelf;
 	char **word;
 	int words;
+};
+
+enum takes {
+	NO_SHELF,
+	A_SHELF,
+	MAYBE_SHELF,
 };
 
 /**
@@ -66,6 +76,7 @@ struct args {
  * @brief: what will do in place of that, or NULL
  * @usage: behind the shelf
  * @options: OPT_BIT() of its own
+ * @takes: whether a shelf
  */
 struct command {
 	const char *name;
@@ -73,7 +84,7 @@ struct command {
 	const char *usage;
 	const char *text;
 	__u64 options;
-	bool takes_shelf;
+	enum takes takes;
 	int (*run)(const struct args *a);
 };
 
@@ -85,6 +96,7 @@ const struct command *command_named(const char *brief);
 bool command_is_of(const struct command *c, const char *object);
 
 /* args.c: each returns a status, having told what is wrong */
+/* @a: zeroed, but for @outer. */
 int args_parse(int argc, char **argv, struct args *a, const struct command **c);
 void args_free(struct args *a);
 int no_command(char **word, int words);
@@ -121,6 +133,9 @@ int open_shelf(const struct args *a, struct shelf **out);
 #define SYSFS_VALUE	4097
 bool sysfs_value(const struct args *a, const char *file, char *value);
 
+/* main.c: a command line, perhaps one of a batch; a status */
+int run_words(int argc, char **argv, const struct args *outer);
+
 /* The commands. */
 int run_create(const struct args *a);
 int run_set(const struct args *a);
@@ -136,6 +151,7 @@ int run_pins(const struct args *a);
 int run_trim(const struct args *a);
 int run_stats(const struct args *a);
 int run_wait(const struct args *a);
+int run_batch(const struct args *a);
 int run_help(const struct args *a);
 int run_version(const struct args *a);
 

@@ -17,8 +17,9 @@ static const char general[] =
 "       shelfctl [-j] --hosted FILE OBJECT COMMAND ...    a shelf in a file\n"
 "\n"
 "With -s or --hosted the NAME behind the command is left out. Options may\n"
-"stand anywhere; -- ends them. A number like -5 is no option. An object alone\n"
-"is its list, if it has one; without anything shelfctl lists the shelves.\n"
+"stand anywhere; -- ends them. A number like -5 is no option; one dash will do\n"
+"for two. An object alone is its list, if it has one; without anything shelfctl\n"
+"lists the shelves.\n"
 "\n"
 "  -j, --json          JSON on standard output, and errors as JSON\n"
 "  -p, --pretty        with -j: what is one object goes on lines of its own\n"
@@ -68,9 +69,9 @@ static void print_usage(const struct command *c)
 		printf("  [%.*s]%s", object, c->name, verb);
 	else
 		printf("  %s", c->name);
-	printf("%s%s%s", c->takes_shelf ? " NAME" : "", c->usage[0] ? " " : "", c->usage);
+	printf("%s%s%s", c->takes == A_SHELF ? " NAME" : "", c->usage[0] ? " " : "", c->usage);
 	if (verb && c->brief && !can_go)
-		printf(", or %s%s", c->brief, c->takes_shelf ? " NAME" : "");
+		printf(", or %s%s", c->brief, c->takes == A_SHELF ? " NAME" : "");
 	putchar('\n');
 }
 

@@ -14,14 +14,19 @@ static int finish(int status)
 	return status;
 }
 
-int main(int argc, char **argv)
+int run_words(int argc, char **argv, const struct args *outer)
 {
 	const struct command *command = NULL;
-	struct args a = { 0 };
+	struct args a = { .outer = outer };
 	int status = args_parse(argc, argv, &a, &command);
 
 	if (!status)
 		status = command->run(&a);
 	args_free(&a);
-	return finish(status);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	return finish(run_words(argc, argv, NULL));
 }
