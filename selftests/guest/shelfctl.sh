@@ -109,6 +109,45 @@ check 'wait for what is there' status 0 shelfctl wait tool 4
 check 'wait for what does not come' status 1 shelfctl wait tool 5 --timeout 0.2
 check 'a shelf that is not' status 1 shelfctl get nothing product 1
 
+# Events, and what changes.
+seen() # FILE N: until N lines have come
+{
+	local i
+	for i in $(seq 200); do
+		[[ $(wc -l <"$1") -lt $2 ]] || return 0
+		sleep 0.05
+	done
+	return 1
+}
+shelfctl monitor >"$dir/events" 2>"$dir/events.err" &
+all=$!
+timeout 60 shelfctl monitor other -j --limit 3 >"$dir/events.other" 2>&1 &
+other=$!
+shelfctl product get tool 1 --watch >"$dir/watched" 2>&1 &
+watcher=$!
+seen "$dir/watched" 1
+sleep 1	# nothing tells when the other two listen
+shelfctl create other --max-bytes 16M
+printf '{"op":"put","product":1}\n{"op":"delete","product":2}\n' | shelfctl apply other - >/dev/null
+printf '{"op":"patch","product":1,"stock":61}\n' >"$dir/patch"
+both "$dir/patch" >/dev/null
+seen "$dir/watched" 2
+printf '{"op":"put","product":5}\n' | shelfctl apply tool - >/dev/null
+printf '{"op":"delete","product":5}\n' | shelfctl apply tool - >/dev/null
+shelfctl destroy other
+check 'monitor of one shelf, three events' wait "$other"
+check 'created' grep -qx '{"schema":1,"event":"created","shelf":"other"}' "$dir/events.other"
+check 'committed' grep -Eqx '\{"schema":1,"event":"committed","shelf":"other","generation":2,"ops":2,"absent":1,"pages":[0-9]+\}' "$dir/events.other"
+check 'destroyed' grep -qx '{"schema":1,"event":"destroyed","shelf":"other"}' "$dir/events.other"
+check 'monitor of all' seen "$dir/events" 6
+check 'tells of the other shelf' grep -qx 'other created' "$dir/events"
+check 'and of this one' grep -Eq '^tool committed generation 5 ops 1 absent 0 pages [0-9]+$' "$dir/events"
+check 'get --watch printed what has changed' [ "$(grep -c '^product 1 ' "$dir/watched")" = 2 ]
+check 'and nothing else' [ "$(wc -l <"$dir/watched")" = 2 ]
+kill "$all" "$watcher"
+wait "$all" "$watcher" 2>/dev/null
+check 'wait --generation' status 0 shelfctl shelf wait tool --generation 7
+
 # Settings.
 set_limits() { shelfctl set tool --lease-ms 2500 --lease-max-ms 60000 --pin-bytes 8M --quarantine-ms 0 --batch-bytes 32M; }
 check 'set' status 0 set_limits

@@ -209,4 +209,120 @@ check "a full disk" 1
 bare help -- --batch
 check "help on batches" 0 '^Or -b FILE'
 
+# --- watching ---------------------------------------------------------------
+
+# background WORDS... : in the background, with $pid, into watch.out and watch.err
+background() {
+	"$ctl" --hosted "$shelf" "$@" >watch.out 2>watch.err &
+	pid=$!
+}
+
+# seen N : until N lines have come, for ten seconds at most
+seen() {
+	for _ in $(seq 200); do
+		[ "$(cat watch.out watch.err | wc -l)" -lt "$1" ] || return 0
+		sleep 0.05
+	done
+}
+
+ended() { # what was in the background is over, by itself or by us
+	kill "$pid" 2>/dev/null
+	wait "$pid" 2>/dev/null
+	mv watch.out out
+	mv watch.err errors
+}
+
+commit() { # LINES...
+	printf '%s\n' "$@" | "$ctl" --hosted "$shelf" apply - >/dev/null
+}
+
+shelf=watch.shelf
+run create --max-bytes 64M
+run wait --generation 1
+check "wait --generation" 0 '^generation 1$'
+run wait --generation 2 --timeout 0.05
+check "in vain" 1 '' 'timed out'
+run wait 1 --generation 1
+check "a generation twice" 2 '' 'one GENERATION'
+run wait --generation -1
+check "a generation below 0" 2 '' 'below 0'
+
+commit '{"op":"put","product":1,"price":5}' '{"op":"add","catalog":7,"products":[1,2]}'
+background product get 1 2 --watch
+seen 2
+commit '{"op":"put","product":3}'
+commit '{"op":"put","product":1,"price":6}'
+seen 4
+commit '{"op":"add","catalog":7,"products":[3]}'
+commit '{"op":"patch","product":1,"attrs":{"a":1}}'
+seen 6
+commit '{"op":"put","product":2,"price":7}'
+seen 8
+ended
+sed -i 's/ generation.*attrs/ attrs/; s/ generation .*//' out
+compare "get --watch prints what has changed" <(printf '%s\n' 'product 1 price 5 stock 0 flags 0x0' \
+	'product 1 price 6 stock 0 flags 0x0' 'product 1 price 6 stock 0 flags 0x0 attrs {"a":1}' \
+	'product 1 price 6 stock 0 flags 0x0 attrs {"a":1}' 'product 2 price 7 stock 0 flags 0x0')
+mv errors out
+compare "and what is absent" <(printf 'shelfctl: no product 2\n%.0s' 1 2 3)
+background -j catalog get 7 --after 1 --watch
+seen 1
+commit '{"op":"put","product":3,"price":1}'
+commit '{"op":"remove","catalog":7,"products":[2]}'
+seen 2
+commit '{"op":"delete","catalog":7}'
+seen 3
+commit '{"op":"put","product":3,"price":2}'
+commit '{"op":"add","catalog":7,"products":[8,9]}'
+seen 4
+ended
+sed -i 's/,"generation":[0-9]*//' out
+compare "catalog get --watch" <(printf '{"op":"add","catalog":7,"products":%s,"total":%d}\n' '[2,3]' 3 '[3]' 2 '[8,9]' 2)
+grep -c 'no catalog 7' errors >out
+compare "tells once that there is none" <(echo 1)
+background get catalog 7 --limit 1 --watch
+seen 2
+run destroy
+wait $pid
+status=$?
+mv watch.out out
+mv watch.err err
+check "a shelf that is destroyed" 1 '^catalog 7 members 2 ' 'destroyed meanwhile'
+run product get 1 --watch
+check "a shelf that isn't there" 1 '' 'No such file'
+
+run create --max-bytes 64M
+background monitor
+sleep 0.3
+commit '{"op":"put","product":1}'
+seen 1
+commit '{"op":"put","product":2}'
+seen 2
+run destroy
+wait $pid
+status=$?
+mv watch.out out
+mv watch.err err
+check "monitor of a file" 0
+compare "tells its generations and its end" <(printf 'watch.shelf %s\n' 'committed generation 2' 'committed generation 3' destroyed)
+run create --max-bytes 64M
+background -j shelf monitor --limit 1
+sleep 0.3
+commit '{"op":"put","product":1}'
+wait $pid
+status=$?
+mv watch.out out
+mv watch.err err
+check "monitor in JSON, one event" 0 '^\{"schema":1,"event":"committed","shelf":"watch.shelf","generation":2\}$'
+run monitor --limit 0
+check "no events" 2 '' 'limit is 0'
+run monitor more
+check "monitor takes no more" 2 '' 'too many arguments'
+if [ -d /sys/class/shelf ]; then
+	echo "ok $((++count)) - events without a module # SKIP there is one"
+else
+	bare monitor
+	check "events without a module" 1 '' 'is the shelf module loaded'
+fi
+
 finish

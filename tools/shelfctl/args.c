@@ -39,6 +39,8 @@ static const struct {
 	[OPT_LEASE] = { "lease", 0, true, false },
 	[OPT_TRIES] = { "tries", 0, true, false },
 	[OPT_FORCE] = { "force", 0, false, false },
+	[OPT_GENERATION] = { "generation", 0, true, false },
+	[OPT_WATCH] = { "watch", 0, false, false },
 };
 
 const char *option_name(enum option o)

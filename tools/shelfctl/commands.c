@@ -38,9 +38,14 @@ const struct command commands[] = {
 	  "itself, too, when two thirds of it are free.",
 	  OPT_BIT(OPT_TIMEOUT), A_SHELF, run_trim },
 	{ "shelf stats", "stats", "", "Prints the shelf's counters.", 0, A_SHELF, run_stats },
-	{ "shelf wait", "wait", "GENERATION [--timeout SECONDS]",
+	{ "shelf wait", "wait", "[--generation] GENERATION [--timeout SECONDS]",
 	  "Waits until a generation is published, and prints the newest.",
-	  OPT_BIT(OPT_TIMEOUT), A_SHELF, run_wait },
+	  OPT_BIT(OPT_TIMEOUT) | OPT_BIT(OPT_GENERATION), A_SHELF, run_wait },
+	{ "shelf monitor", "monitor", "[NAME] [--limit N]",
+	  "Prints an event a line, of all shelves of the kernel or of one: created,\n"
+	  "destroyed, committed; N of them. Events may be lost, which is told. Of a shelf in\n"
+	  "a file it prints the generations that it sees.",
+	  OPT_BIT(OPT_LIMIT), MAYBE_SHELF, run_monitor },
 	{ "data apply", "apply", "FILE [--expect GENERATION] [--no-wait] [--whole]",
 	  "Applies a file (- is standard input) of one JSON object a line, all of\n"
 	  "it or nothing. --expect refuses if another generation is the newest, but for\n"
@@ -55,17 +60,20 @@ const struct command commands[] = {
 	  "revoked, it says so and begins anew, N times (5) in all: in a pipe with a line\n"
 	  "that takes back those before. --lease: for how long to ask.",
 	  OPT_BIT(OPT_OUTPUT) | OPT_BIT(OPT_LEASE) | OPT_BIT(OPT_TRIES), A_SHELF, run_export },
-	{ "product get", NULL, "ID...", "Prints products, all from one generation.",
-	  0, A_SHELF, run_product_get },
-	{ "catalog get", NULL, "ID [--after ID] [--limit N]",
-	  "Prints a catalog's members in ascending order.",
-	  OPT_BIT(OPT_AFTER) | OPT_BIT(OPT_LIMIT), A_SHELF, run_catalog_get },
+	{ "product get", NULL, "ID... [--watch]",
+	  "Prints products, all from one generation. --watch: and again with each\n"
+	  "generation that has changed one of them.",
+	  OPT_BIT(OPT_WATCH), A_SHELF, run_product_get },
+	{ "catalog get", NULL, "ID [--after ID] [--limit N] [--watch]",
+	  "Prints a catalog's members in ascending order. --watch: and again with each\n"
+	  "generation that has changed what is printed.",
+	  OPT_BIT(OPT_AFTER) | OPT_BIT(OPT_LIMIT) | OPT_BIT(OPT_WATCH), A_SHELF, run_catalog_get },
 	{ "pin list", "pins", "",
 	  "Lists who keeps which snapshot of a shelf of the kernel, and what that keeps.",
 	  0, A_SHELF, run_pins },
-	{ "get", "get", "product ID... | catalog ID [--after ID] [--limit N]",
+	{ "get", "get", "product ID... | catalog ID [--after ID] [--limit N]; [--watch]",
 	  "Short for product get and catalog get.",
-	  OPT_BIT(OPT_AFTER) | OPT_BIT(OPT_LIMIT), A_SHELF, run_get },
+	  OPT_BIT(OPT_AFTER) | OPT_BIT(OPT_LIMIT) | OPT_BIT(OPT_WATCH), A_SHELF, run_get },
 	{ "--batch", "--batch", "FILE [--force]",
 	  "Or -b FILE: commands, one a line, from a file (- is standard input). Behind # is\n"
 	  "a comment; blanks stand in quotes or behind a backslash. It ends with the first\n"

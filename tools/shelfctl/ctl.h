@@ -44,6 +44,8 @@ enum option {
 	OPT_LEASE,
 	OPT_TRIES,
 	OPT_FORCE,
+	OPT_GENERATION,
+	OPT_WATCH,
 	OPTIONS
 };
 
@@ -124,6 +126,7 @@ void make_plain(char *text);
 __s64 clock_ns(void);
 /* out of memory: there is nothing to save */
 void *xalloc(void *old, size_t n, size_t size);
+bool is_hosted(const struct args *a);
 int open_shelf(const struct args *a, struct shelf **out);
 
 /*
@@ -151,6 +154,7 @@ int run_pins(const struct args *a);
 int run_trim(const struct args *a);
 int run_stats(const struct args *a);
 int run_wait(const struct args *a);
+int run_monitor(const struct args *a);
 int run_batch(const struct args *a);
 int run_help(const struct args *a);
 int run_version(const struct args *a);

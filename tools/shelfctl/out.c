@@ -144,6 +144,11 @@ void *xalloc(void *old, size_t n, size_t size)
 	return new;
 }
 
+bool is_hosted(const struct args *a)
+{
+	return a->shelf && !strncmp(a->shelf, "hosted:", 7);
+}
+
 int open_shelf(const struct args *a, struct shelf **out)
 {
 	int ret = shelf_open(a->shelf, 0, out);

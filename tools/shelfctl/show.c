@@ -133,12 +133,13 @@ int run_show(const struct args *a)
 
 static int wait_arguments(const struct args *a, __u64 *generation, __s64 *timeout_ns)
 {
+	const char *option = a->value[OPT_GENERATION];
 	__u64 timeout = 0;
 	__s64 awaited;
 
-	if (a->words != 1)
+	if (a->words + !!option != 1)
 		return fail(STATUS_USAGE, 0, "wait takes one GENERATION");
-	if (args_id(a->word[0], "GENERATION", &awaited))
+	if (args_id(option ? option : a->word[0], "GENERATION", &awaited))
 		return STATUS_USAGE;
 	if (awaited < 0)
 		return fail(STATUS_USAGE, 0, "GENERATION is below 0");

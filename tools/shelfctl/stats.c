@@ -16,7 +16,6 @@
 #include "document.h"
 
 #define SYSFS_DIR	"/sys/class/shelf/"
-#define HOSTED_PREFIX	"hosted:"
 
 struct printer {
 	struct document out;
@@ -190,6 +189,5 @@ int run_stats(const struct args *a)
 {
 	if (a->words)
 		return fail(STATUS_USAGE, 0, "too many arguments: %s", a->word[0]);
-	return strncmp(a->shelf, HOSTED_PREFIX, sizeof(HOSTED_PREFIX) - 1) ?
-	       kernel_stats(a) : hosted_stats(a);
+	return is_hosted(a) ? hosted_stats(a) : kernel_stats(a);
 }
