@@ -109,6 +109,17 @@ check 'wait for what is there' status 0 shelfctl wait tool 4
 check 'wait for what does not come' status 1 shelfctl wait tool 5 --timeout 0.2
 check 'a shelf that is not' status 1 shelfctl get nothing product 1
 
+# For Prometheus: each sample once, of each number that sysfs has.
+sysfs_values() { find /sys/class/shelf/tool/ -maxdepth 1 -type f ! -name uevent ! -name dev ! -name lookups_per_cpu | wc -l; }
+shelfctl create other --max-bytes 16M
+check 'stats for Prometheus' status 0 shelfctl stats --format prometheus
+check 'of this shelf' grep -qx 'shelf_generation{shelf="tool"} 4' "$dir/out"
+check 'and of the other' grep -qx 'shelf_generation{shelf="other"} 1' "$dir/out"
+check 'each number of sysfs' [ "$(grep '{shelf="tool"' "$dir/out" | grep -vc cpu_lookups)" = "$(sysfs_values)" ]
+check 'each CPU' [ "$(grep -c '^shelf_cpu_lookups_total{shelf="tool"' "$dir/out")" = "$(wc -w </sys/class/shelf/tool/lookups_per_cpu)" ]
+check 'each sample once' [ ! "$(grep -v '^#' "$dir/out" | sed 's/ [^ ]*$//' | sort | uniq -d)" ]
+shelfctl destroy other
+
 # Events, and what changes.
 seen() # FILE N: until N lines have come
 {

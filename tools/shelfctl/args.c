@@ -41,6 +41,7 @@ static const struct {
 	[OPT_FORCE] = { "force", 0, false, false },
 	[OPT_GENERATION] = { "generation", 0, true, false },
 	[OPT_WATCH] = { "watch", 0, false, false },
+	[OPT_FORMAT] = { "format", 0, true, false },
 };
 
 const char *option_name(enum option o)

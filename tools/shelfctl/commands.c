@@ -37,7 +37,10 @@ const struct command commands[] = {
 	  "in a file leaves the rest to the next trim. In the kernel a shelf does it by\n"
 	  "itself, too, when two thirds of it are free.",
 	  OPT_BIT(OPT_TIMEOUT), A_SHELF, run_trim },
-	{ "shelf stats", "stats", "", "Prints the shelf's counters.", 0, A_SHELF, run_stats },
+	{ "shelf stats", "stats", "NAME | [NAME] --format prometheus [--output FILE]",
+	  "Prints the shelf's counters, or those of one or all shelves of the kernel as\n"
+	  "Prometheus reads them, to a FILE for node_exporter's text-file collector.",
+	  OPT_BIT(OPT_FORMAT) | OPT_BIT(OPT_OUTPUT), MAYBE_SHELF, run_stats },
 	{ "shelf wait", "wait", "[--generation] GENERATION [--timeout SECONDS]",
 	  "Waits until a generation is published, and prints the newest.",
 	  OPT_BIT(OPT_TIMEOUT) | OPT_BIT(OPT_GENERATION), A_SHELF, run_wait },

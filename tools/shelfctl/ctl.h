@@ -46,6 +46,7 @@ enum option {
 	OPT_FORCE,
 	OPT_GENERATION,
 	OPT_WATCH,
+	OPT_FORMAT,
 	OPTIONS
 };
 
@@ -128,13 +129,6 @@ __s64 clock_ns(void);
 void *xalloc(void *old, size_t n, size_t size);
 bool is_hosted(const struct args *a);
 int open_shelf(const struct args *a, struct shelf **out);
-
-/*
- * stats.c: what the kernel shows of a shelf under this name, into @value of
- * SYSFS_VALUE bytes. False: a hosted shelf, or the kernel shows no such thing.
- */
-#define SYSFS_VALUE	4097
-bool sysfs_value(const struct args *a, const char *file, char *value);
 
 /* main.c: a command line, perhaps one of a batch; a status */
 int run_words(int argc, char **argv, const struct args *outer);

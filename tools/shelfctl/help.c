@@ -32,6 +32,8 @@ static const char general[] =
 
 static const char input_format[] =
 "\n"
+"Counters are read below /sys/class/shelf, or where $SHELF_SYSFS says.\n"
+"\n"
 "Lines of an apply file; an id is any 64-bit integer:\n"
 "\n"
 "  {\"op\":\"put\",\"product\":42,\"price\":1999,\"currency\":\"EUR\",\"stock\":7,\n"

@@ -8,6 +8,7 @@
 
 #include "ctl.h"
 #include "document.h"
+#include "values.h"
 
 struct listed {
 	struct document out;
