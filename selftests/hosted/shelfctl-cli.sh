@@ -325,4 +325,46 @@ else
 	check "events without a module" 1 '' 'is the shelf module loaded'
 fi
 
+# --- colour -----------------------------------------------------------------
+
+colours() { # DESCRIPTION yes|no : whether there are any in what the last run printed
+	grep -q $'\033' out err && verdict=yes || verdict=no
+	[ "$verdict" = "$2" ] && verdict=ok || verdict="not ok"
+	report "$verdict" "$1"
+}
+
+# terminal WORDS... : on a terminal of its own; all that is printed goes to out
+terminal() {
+	: >err
+	script -qec "\"$ctl\" --hosted a.shelf $*" /dev/null </dev/null >out 2>&1
+	status=$?
+}
+
+unset NO_COLOR
+export TERM=xterm
+shelf=a.shelf
+run show
+colours "none in a file" no
+run show --color always
+check "but where it is asked for" 0 $'^name \033\\[1ma.shelf\033\\[0m'
+run --color=always product get 99
+check "an error" 3 '' $'^\033\\[31mshelfctl:\033\\[0m no product 99$'
+run --color=always apply odd.jsonl
+check "with its place" 4 '' $'^\033\\[31modd.jsonl:1:23:\033\\[0m '
+run -j show --color always
+colours "none in JSON" no
+terminal show
+check "on a terminal" 0 $'\033\\[1ma.shelf'
+terminal show --color never
+colours "unless it is refused" no
+NO_COLOR=1 terminal show
+colours "by NO_COLOR too" no
+TERM=dumb terminal show
+colours "or the terminal has none" no
+terminal get product 99
+check "errors on a terminal" 3 $'\033\\[31mshelfctl:'
+terminal "get product 99 | cat"
+colours "not where standard output is a pipe" no
+usage "another colour" 'auto, always or never: red' --color red show x
+
 finish

@@ -22,6 +22,7 @@ static const struct {
 	[OPT_HELP] = { "help", 'h', false, true },
 	[OPT_VERSION] = { "version", 0, false, true },
 	[OPT_BATCH] = { "batch", 'b', true, true },
+	[OPT_COLOR] = { "color", 0, true, true },
 	[OPT_MAX_BYTES] = { "max-bytes", 0, true, false },
 	[OPT_BATCH_BYTES] = { "batch-bytes", 0, true, false },
 	[OPT_QUARANTINE_MS] = { "quarantine-ms", 0, true, false },
@@ -232,6 +233,8 @@ int args_parse(int argc, char **argv, struct args *a, const struct command **c)
 
 	look_for_json(argc, argv);
 	status = split(argc, argv, a);
+	if (!status && a->value[OPT_COLOR])
+		status = color_set(a->value[OPT_COLOR]);
 	if (!status)
 		status = find_command(a, c);
 	if (status || a->value[OPT_VERSION] || a->value[OPT_HELP])

@@ -75,10 +75,11 @@ static int wrong(const struct batch *b, const char *why)
 	return fail_at(STATUS_USAGE, 0, b->file, b->number, 0, why);
 }
 
-/* What a line says of -j holds for that line. */
+/* What a line says of -j, -p and --color holds for that line. */
 static int run_command(const struct batch *b, int words, char **word)
 {
 	bool json = json_output, pretty = json_pretty;
+	enum color_when when = color_when;
 	int status = run_words(words, word, b->args);
 	char why[64];
 
@@ -87,6 +88,7 @@ static int run_command(const struct batch *b, int words, char **word)
 		fail_at(status, 0, b->file, b->number, 0, why);
 	json_output = json;
 	json_pretty = pretty;
+	color_when = when;
 	return status;
 }
 

@@ -27,6 +27,7 @@ enum option {
 	OPT_HELP,
 	OPT_VERSION,
 	OPT_BATCH,
+	OPT_COLOR,
 	OPT_MAX_BYTES,
 	OPT_BATCH_BYTES,
 	OPT_QUARANTINE_MS,
@@ -129,6 +130,23 @@ __s64 clock_ns(void);
 void *xalloc(void *old, size_t n, size_t size);
 bool is_hosted(const struct args *a);
 int open_shelf(const struct args *a, struct shelf **out);
+
+/* color.c: when there is colour, for all that follows; and its beginnings and end */
+enum color_when {
+	COLOR_AUTO,
+	COLOR_ALWAYS,
+	COLOR_NEVER,
+};
+
+enum paint {
+	PAINT_END,
+	PAINT_NAME,
+	PAINT_ERROR,
+};
+
+extern enum color_when color_when;
+int color_set(const char *when);
+const char *paint(FILE *to, enum paint what);
 
 /* main.c: a command line, perhaps one of a batch; a status */
 int run_words(int argc, char **argv, const struct args *outer);

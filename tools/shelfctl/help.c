@@ -25,6 +25,7 @@ static const char general[] =
 "  -p, --pretty        with -j: what is one object goes on lines of its own\n"
 "  -s, --shelf NAME    the shelf\n"
 "      --hosted FILE   the shelf\n"
+"      --color WHEN    auto (to a terminal, unless $NO_COLOR is set), always, never\n"
 "  -h, --help          this\n"
 "      --version\n"
 "\n"

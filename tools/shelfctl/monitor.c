@@ -45,7 +45,8 @@ static void print_json(const struct shelf_event *e)
 
 static void print_text(const struct shelf_event *e)
 {
-	printf("%s %s", e->name, word_of(e->what));
+	printf("%s%s%s %s", paint(stdout, PAINT_NAME), e->name, paint(stdout, PAINT_END),
+	       word_of(e->what));
 	if (e->what == SHELF_CMD_COMMITTED)
 		printf(" generation %llu ops %llu absent %llu pages %llu", e->generation,
 		       e->ops, e->absent, e->pages);
@@ -83,7 +84,8 @@ static int monitor_kernel(struct monitor *m)
 static void print_generation(const struct monitor *m)
 {
 	if (!json_output) {
-		printf("%s committed generation %llu\n", m->name, m->generation);
+		printf("%s%s%s committed generation %llu\n", paint(stdout, PAINT_NAME),
+		       m->name, paint(stdout, PAINT_END), m->generation);
 		return;
 	}
 	fputs("{\"schema\":1,\"event\":\"committed\",\"shelf\":", stdout);

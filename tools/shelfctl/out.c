@@ -84,7 +84,8 @@ int fail(int status, int error, const char *format, ...)
 	if (json_output)
 		print_json(status, error, message, NULL, 0, 0);
 	else
-		fprintf(stderr, "shelfctl: %s\n", message);
+		fprintf(stderr, "%sshelfctl:%s %s\n", paint(stderr, PAINT_ERROR),
+			paint(stderr, PAINT_END), message);
 	return status;
 }
 
@@ -109,6 +110,14 @@ void note(const char *format, ...)
 	document_end(&d, stderr);
 }
 
+static void print_place(const char *file, __u64 line, size_t column, const char *message)
+{
+	fprintf(stderr, "%s%s:%llu:", paint(stderr, PAINT_ERROR), file, line);
+	if (column)
+		fprintf(stderr, "%zu:", column);
+	fprintf(stderr, "%s %s\n", paint(stderr, PAINT_END), message);
+}
+
 int fail_at(int status, int error, const char *file, __u64 line, size_t column,
 	    const char *message)
 {
@@ -120,10 +129,8 @@ int fail_at(int status, int error, const char *file, __u64 line, size_t column,
 	make_plain(name);
 	if (json_output)
 		print_json(status, error, plain, name, line, column);
-	else if (column)
-		fprintf(stderr, "%s:%llu:%zu: %s\n", name, line, column, plain);
 	else
-		fprintf(stderr, "%s:%llu: %s\n", name, line, plain);
+		print_place(name, line, column, plain);
 	return status;
 }
 

@@ -21,8 +21,9 @@ static int list_one(const struct shelf_listing *l, void *arg)
 	FILE *to = listed->out.to;
 
 	if (!json_output) {
-		printf("%s generation %llu products %llu catalogs %llu memberships %llu "
-		       "bytes %llu max_bytes %llu opens %u\n", l->name, l->generation,
+		printf("%s%s%s generation %llu products %llu catalogs %llu memberships %llu "
+		       "bytes %llu max_bytes %llu opens %u\n", paint(stdout, PAINT_NAME),
+		       l->name, paint(stdout, PAINT_END), l->generation,
 		       l->products, l->catalogs, l->memberships, l->bytes,
 		       l->max_bytes, l->opens);
 		return 0;
@@ -72,10 +73,11 @@ static void show_json(FILE *to, const struct shelf_ioc_info *i)
 
 static void show_text(const struct shelf_ioc_info *i)
 {
-	printf("name %s\ngeneration %llu\noldest %llu\nproducts %llu\n"
+	printf("name %s%s%s\ngeneration %llu\noldest %llu\nproducts %llu\n"
 	       "catalogs %llu\nmemberships %llu\nattrs_bytes %llu\n"
 	       "max_bytes %llu\narena_bytes %llu\ncommitted_ns %llu\nabi %u\n",
-	       i->name, i->generation, i->oldest, i->products, i->catalogs,
+	       paint(stdout, PAINT_NAME), i->name, paint(stdout, PAINT_END),
+	       i->generation, i->oldest, i->products, i->catalogs,
 	       i->memberships, i->attrs_bytes, i->max_bytes, i->arena_bytes,
 	       i->committed_ns, i->abi);
 }
