@@ -50,16 +50,23 @@ const char *option_name(enum option o)
 	return options[o].name;
 }
 
-static bool is_option(const char *arg)
+bool option_takes_value(enum option o)
+{
+	return options[o].takes_value;
+}
+
+bool option_is_global(enum option o)
+{
+	return options[o].global;
+}
+
+bool option_is(const char *arg)
 {
 	return arg[0] == '-' && arg[1] && !isdigit((unsigned char)arg[1]);
 }
 
-/*
- * Its number, or -1; @value is behind an = sign, if there is one. One dash will do,
- * as iproute2 has it.
- */
-static int find_option(const char *arg, const char **value)
+/* One dash will do for two, as iproute2 has it. */
+int option_find(const char *arg, const char **value)
 {
 	const char *name = arg + 1 + (arg[1] == '-');
 	int o;
@@ -83,7 +90,7 @@ static int find_option(const char *arg, const char **value)
 static int take_option(struct args *a, char **argv, int argc, int *i)
 {
 	const char *value;
-	int o = find_option(argv[*i], &value);
+	int o = option_find(argv[*i], &value);
 
 	if (o < 0)
 		return fail(STATUS_USAGE, 0, "no such option: %s", argv[*i]);
@@ -111,7 +118,7 @@ static void look_for_json(int argc, char **argv)
 	int i, o;
 
 	for (i = 1; i < argc && strcmp(argv[i], "--"); i++) {
-		o = is_option(argv[i]) ? find_option(argv[i], &unused) : -1;
+		o = option_is(argv[i]) ? option_find(argv[i], &unused) : -1;
 		json_output |= o == OPT_JSON;
 		json_pretty |= o == OPT_PRETTY;
 	}
@@ -128,7 +135,7 @@ static int split(int argc, char **argv, struct args *a)
 			ended = true;
 			continue;
 		}
-		if (ended || !is_option(argv[i])) {
+		if (ended || !option_is(argv[i])) {
 			a->word[a->words++] = argv[i];
 			continue;
 		}

@@ -83,6 +83,7 @@ const struct command commands[] = {
 	  "line that fails, which is told as FILE:LINE, or with --force behind the last;\n"
 	  "the status is that of the first failure. -s and --hosted hold for lines without.",
 	  OPT_BIT(OPT_FORCE), MAYBE_SHELF, run_batch },
+	{ "complete", "complete", "", NULL, 0, NO_SHELF, run_complete },
 	{ "help", "help", "[OBJECT] [COMMAND]",
 	  "Prints this, or what an object's commands, or a command, take.",
 	  0, NO_SHELF, run_help },

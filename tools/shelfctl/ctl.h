@@ -79,6 +79,7 @@ enum takes {
  * @name: "OBJECT COMMAND", or one word if it has no object
  * @brief: what will do in place of that, or NULL
  * @usage: behind the shelf
+ * @text: help; NULL: not for people
  * @options: OPT_BIT() of its own
  * @takes: whether a shelf
  */
@@ -105,6 +106,12 @@ int args_parse(int argc, char **argv, struct args *a, const struct command **c);
 void args_free(struct args *a);
 int no_command(char **word, int words);
 const char *option_name(enum option o);
+bool option_takes_value(enum option o);
+bool option_is_global(enum option o);
+/* Whether this is to be one; a number isn't. */
+bool option_is(const char *arg);
+/* Its number, or -1; @value is behind an = sign, if there is one. */
+int option_find(const char *arg, const char **value);
 int args_size(const struct args *a, enum option o, __u64 *out);
 int args_u64(const struct args *a, enum option o, __u64 *out);
 /* A time in seconds, as nanoseconds. */
@@ -167,6 +174,7 @@ int run_trim(const struct args *a);
 int run_stats(const struct args *a);
 int run_wait(const struct args *a);
 int run_monitor(const struct args *a);
+int run_complete(const struct args *a);
 int run_batch(const struct args *a);
 int run_help(const struct args *a);
 int run_version(const struct args *a);

@@ -84,7 +84,8 @@ static void print_all(void)
 
 	fputs(general, stdout);
 	for (c = commands; c->name; c++)
-		print_usage(c);
+		if (c->text)
+			print_usage(c);
 	fputs(input_format, stdout);
 }
 
@@ -103,7 +104,8 @@ static int print_command(const struct command *c)
 {
 	printf("usage:\n");
 	print_usage(c);
-	printf("\n%s\n", c->text);
+	if (c->text)
+		printf("\n%s\n", c->text);
 	return STATUS_OK;
 }
 
