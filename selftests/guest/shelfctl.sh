@@ -120,6 +120,19 @@ check 'each CPU' [ "$(grep -c '^shelf_cpu_lookups_total{shelf="tool"' "$dir/out"
 check 'each sample once' [ ! "$(grep -v '^#' "$dir/out" | sed 's/ [^ ]*$//' | sort | uniq -d)" ]
 shelfctl destroy other
 
+# Live: what is looked up while it looks.
+busy() { while sleep 0.05; do (ulimit -v 60000; shelfctl get tool product 1 2 99 >/dev/null 2>&1); done; }
+busy &
+reader=$!
+check 'top' status 0 shelfctl top tool --once --interval 3
+kill "$reader"
+wait "$reader" 2>/dev/null
+check 'of this shelf' grep -q '^tool  generation 4 products ' "$dir/out"
+check 'its lookups by ioctl, of three ids one is not there' \
+	grep -Eq '^  lookups  [1-9][0-9]*/s by ioctl, hits (6[0-9]|7[0-3])\.[0-9]%; ' "$dir/out"
+check 'a CPU has them' grep -q '##########' "$dir/out"
+check 'skew' grep -Eq '^  cpus     skew [1-9][0-9]*\.[0-9]{2}$' "$dir/out"
+
 # Events, and what changes.
 seen() # FILE N: until N lines have come
 {

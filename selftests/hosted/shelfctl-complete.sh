@@ -38,7 +38,7 @@ completes pro -- product
 completes s -- shelf set show stats
 completes p -- product pin pins
 completes frob -- ''
-completes shelf '' -- create set destroy list show trim stats wait monitor
+completes shelf '' -- create set destroy list show trim stats wait monitor top
 completes shelf s -- set show stats
 completes product '' -- get
 completes pin l -- list

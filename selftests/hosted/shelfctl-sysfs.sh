@@ -116,4 +116,87 @@ SHELF_SYSFS=$PWD/none bare stats --format prometheus
 check "no shelves" 0
 compare "print nothing" /dev/null
 
+# --- top --------------------------------------------------------------------
+
+# grow SHELF FILE N : in a moment, by N
+grow() {
+	(
+		sleep 0.2
+		echo $(($(<"sys/$1/$2") + $3)) >some
+		mv some "sys/$1/$2"
+	)
+}
+fake prices 1000
+fake stock 2000
+(
+	sleep 0.2
+	echo 4000 >sys/prices/lookups
+	echo 3000 >sys/prices/hits
+	echo 1003 0 3009 >sys/prices/lookups_per_cpu
+	echo 9000 >sys/stock/reported_lookups
+) &
+echo 1000 >sys/prices/lookups
+echo 1500 >sys/prices/hits
+echo 5000 >sys/stock/reported_lookups
+bare top --once --interval 1
+wait
+check "top of all shelves" 0 '^prices  generation 1000 '
+check "the other" 0 '^stock  generation 2000 '
+check "rates and hits" 0 '^  lookups  [23]\.[0-9]k/s by ioctl, hits 50\.0%; 0/s reported, hits -$'
+check "as reported" 0 '^  lookups  0/s by ioctl, hits -; [34]\.[0-9]k/s reported, hits 0\.0%$'
+check "skew of CPUs" 0 '^  cpus     skew 2\.25 \[: #\]$'
+check "nothing to be skewed" 0 '^  cpus     skew - \[   \]$'
+check "times of a commit" 0 "last: draft 0\.00$(($(<sys/prices/last_draft_ns) / 1000)) publish"
+check "memory" 0 '^  memory   held '"$(<sys/prices/bytes) of $(<sys/prices/max_bytes): live "
+check "kinds" 0 "^  kinds    products $(<sys/prices/bytes_products) "
+check "pins" 0 "^  pins     $(<sys/prices/pins), keep $(<sys/prices/bytes_pinned), revoked [0-9]+; open [0-9]+\$"
+(
+	sleep 0.2
+	echo 1003 500 3009 >sys/prices/lookups_per_cpu
+) &
+bare shelf top prices --once --interval 0.5
+wait
+check "top of one: a bar for each CPU" 0 '^   0 \[          \] 0/s        1 \[##########\] [0-9.]+k?/s +2 \[          \] 0/s$'
+[ "$(grep -c '^[^ ]' out)" = 1 ] && verdict=ok || verdict="not ok"
+report "$verdict" "and no other shelf"
+echo 5 >sys/prices/lookups
+rm sys/prices/bytes_sets
+(
+	sleep 0.2
+	rm -r sys/stock
+	echo 2 >sys/prices/lookups
+	mkdir sys/new
+	echo 7 >sys/new/lookups
+) &
+bare top --once --interval 0.5
+wait
+check "a shelf that comes, one that goes" 0 '^new  generation 0 '
+check "a counter that begins anew" 0 '^  lookups  0/s by ioctl, hits -'
+SHELF_SYSFS=$PWD/none bare top --once --interval 0.1
+check "no shelves to watch" 0 '^no shelves$'
+bare top nothing --once
+check "top of what isn't there" 1 '' 'sys/nothing: No such file'
+run top --once
+check "top of a file" 1 '' 'nobody counts'
+usage "no terminal" 'not a terminal' top
+usage "too fast" 'below 0.1' top --once --interval 0.01
+usage "top in JSON" 'no JSON' -j top --once
+
+# screen KEYS SETUP : what top draws, and then those keys
+screen() {
+	{ sleep 1.5; printf '%s' "$1"; sleep 1; } |
+		TERM=xterm script -qec "$2 exec \"$ctl\" top prices --interval 0.2" /dev/null >out 2>err
+	status=${PIPESTATUS[1]}
+}
+fake prices 1000
+screen q 'stty rows 24 cols 80;'
+check "a screen, and q ends it" 0 'prices  generation 1000'
+check "all of it" 0 'last: draft .* grace'
+screen kjq 'stty rows 24 cols 30;'
+check "a narrow screen" 0 'prices  generation 1000'
+grep -q 'grace' out && verdict="not ok" || verdict=ok
+report "$verdict" "cuts lines off"
+screen q 'stty rows 24 cols 30; (sleep 0.7; stty -F /dev/tty cols 120) &'
+check "a screen that becomes wider" 0 'grace'
+
 finish

@@ -43,6 +43,8 @@ static const struct {
 	[OPT_GENERATION] = { "generation", 0, true, false },
 	[OPT_WATCH] = { "watch", 0, false, false },
 	[OPT_FORMAT] = { "format", 0, true, false },
+	[OPT_ONCE] = { "once", 0, false, false },
+	[OPT_INTERVAL] = { "interval", 0, true, false },
 };
 
 const char *option_name(enum option o)
@@ -241,7 +243,7 @@ int args_parse(int argc, char **argv, struct args *a, const struct command **c)
 	look_for_json(argc, argv);
 	status = split(argc, argv, a);
 	if (!status && a->value[OPT_COLOR])
-		status = color_set(a->value[OPT_COLOR]);
+		status = color_choose(a->value[OPT_COLOR]);
 	if (!status)
 		status = find_command(a, c);
 	if (status || a->value[OPT_VERSION] || a->value[OPT_HELP])

@@ -37,7 +37,7 @@ const char *paint(FILE *to, enum paint what)
 	return wanted(to) ? code[what] : "";
 }
 
-int color_set(const char *when)
+int color_choose(const char *when)
 {
 	static const char *const name[] = { "auto", "always", "never" };
 	size_t i;

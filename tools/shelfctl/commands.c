@@ -49,6 +49,11 @@ const struct command commands[] = {
 	  "destroyed, committed; N of them. Events may be lost, which is told. Of a shelf in\n"
 	  "a file it prints the generations that it sees.",
 	  OPT_BIT(OPT_LIMIT), MAYBE_SHELF, run_monitor },
+	{ "shelf top", "top", "[NAME] [--interval SECONDS] [--once]",
+	  "Shows what one or all shelves of the kernel do, anew each second: lookups by ioctl\n"
+	  "and as readers report them, how they spread over CPUs (skew: the busiest by the\n"
+	  "mean), commits, memory, pins. q ends it, arrows scroll. --once prints one frame.",
+	  OPT_BIT(OPT_INTERVAL) | OPT_BIT(OPT_ONCE), MAYBE_SHELF, run_top },
 	{ "data apply", "apply", "FILE [--expect GENERATION] [--no-wait] [--whole]",
 	  "Applies a file (- is standard input) of one JSON object a line, all of\n"
 	  "it or nothing. --expect refuses if another generation is the newest, but for\n"

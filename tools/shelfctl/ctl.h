@@ -48,6 +48,8 @@ enum option {
 	OPT_GENERATION,
 	OPT_WATCH,
 	OPT_FORMAT,
+	OPT_ONCE,
+	OPT_INTERVAL,
 	OPTIONS
 };
 
@@ -152,7 +154,7 @@ enum paint {
 };
 
 extern enum color_when color_when;
-int color_set(const char *when);
+int color_choose(const char *when);
 const char *paint(FILE *to, enum paint what);
 
 /* main.c: a command line, perhaps one of a batch; a status */
@@ -173,6 +175,7 @@ int run_pins(const struct args *a);
 int run_trim(const struct args *a);
 int run_stats(const struct args *a);
 int run_wait(const struct args *a);
+int run_top(const struct args *a);
 int run_monitor(const struct args *a);
 int run_complete(const struct args *a);
 int run_batch(const struct args *a);

@@ -186,22 +186,12 @@ static void print_all(FILE *to, const struct values *v, size_t n)
 	}
 }
 
-/* One that is destroyed meanwhile is left out. */
 static int read_all(struct values **v, size_t *n)
 {
-	char **names;
-	long shelves = sysfs_shelves(&names), i;
+	int ret = values_read_all(v, n);
 
-	if (shelves < 0)
-		return fail(STATUS_REFUSED, (int)shelves, "%s: %s: is the shelf module loaded?",
-			    sysfs_dir(), strerror((int)-shelves));
-	*v = xalloc(NULL, (size_t)shelves, sizeof(**v));
-	for (i = 0; i < shelves; i++) {
-		*n += !values_read(names[i], &(*v)[*n]);
-		free(names[i]);
-	}
-	free(names);
-	return 0;
+	return ret ? fail(STATUS_REFUSED, ret, "%s: %s: is the shelf module loaded?",
+			  sysfs_dir(), strerror(-ret)) : 0;
 }
 
 static int print_to(const char *file, const struct values *v, size_t n)

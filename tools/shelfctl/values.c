@@ -215,6 +215,23 @@ void values_free(struct values *v)
 	*v = (struct values){ NULL };
 }
 
+int values_read_all(struct values **v, size_t *n)
+{
+	char **names;
+	long shelves = sysfs_shelves(&names), i;
+
+	*n = 0;
+	if (shelves < 0)
+		return (int)shelves;
+	*v = xalloc(NULL, (size_t)shelves, sizeof(**v));
+	for (i = 0; i < shelves; i++) {
+		*n += !values_read(names[i], &(*v)[*n]);
+		free(names[i]);
+	}
+	free(names);
+	return 0;
+}
+
 static int is_shelf(const struct dirent *e)
 {
 	return is_name(e->d_name);

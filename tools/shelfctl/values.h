@@ -37,6 +37,8 @@ bool sysfs_value(const struct args *a, const char *file, char *value);
 long sysfs_shelves(char ***names);
 /* All that the kernel shows of a shelf, by name; 0 or an errno. */
 int values_read(const char *shelf, struct values *v);
+/* Of all shelves; one that is destroyed meanwhile is left out. */
+int values_read_all(struct values **v, size_t *n);
 /* The same for the shelf of the command line, perhaps a file; a status, having told. */
 int values_of(const struct args *a, struct values *v);
 /* NULL: there is none. */
