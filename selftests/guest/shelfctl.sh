@@ -15,7 +15,7 @@
 set -u
 export PATH=$PWD/build/tools:$PATH
 dir=$(mktemp -d)
-trap 'shelfctl destroy tool 2>/dev/null; shelfctl destroy copy 2>/dev/null; rm -rf "$dir"' EXIT
+trap 'shelfctl destroy tool 2>/dev/null; shelfctl destroy copy 2>/dev/null; shelfctl destroy other 2>/dev/null; rm -rf "$dir"' EXIT
 n=0 bad=0
 
 check()

@@ -4,6 +4,8 @@
 # Completion of shelfctl's command line as bash does it, by the script that is
 # installed: commands, options, values, shelves, files.
 #
+# Seen to fail with a shelf offered where an option has named one.
+#
 # TAP on standard output. $SHELFCTL is the program, or ../../build/tools/shelfctl.
 
 cd "$(dirname "$0")" || exit 1

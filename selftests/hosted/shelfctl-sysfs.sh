@@ -4,6 +4,9 @@
 # What shelfctl makes of sysfs: of a directory that looks like /sys/class/shelf, with
 # each file that kmod/sysfs.c makes, so that one that is new there is missed here.
 #
+# Seen to fail with a metric left out, or not with its family; with skew by the sum of
+# all CPUs; with a counter that begins anew taken for one that wraps.
+#
 # TAP on standard output. $SHELFCTL is the program, or ../../build/tools/shelfctl.
 
 cd "$(dirname "$0")" || exit 1
@@ -171,7 +174,8 @@ rm sys/prices/bytes_sets
 bare top --once --interval 0.5
 wait
 check "a shelf that comes, one that goes" 0 '^new  generation 0 '
-check "a counter that begins anew" 0 '^  lookups  0/s by ioctl, hits -'
+grep -c '^  lookups  0/s by ioctl, hits -; 0/s' out >some && mv some out
+compare "a counter that begins anew" <(echo 2)
 SHELF_SYSFS=$PWD/none bare top --once --interval 0.1
 check "no shelves to watch" 0 '^no shelves$'
 bare top nothing --once
