@@ -15,7 +15,7 @@
 set -u
 export PATH=$PWD/build/tools:$PATH
 dir=$(mktemp -d)
-trap 'shelfctl destroy tool 2>/dev/null; shelfctl destroy copy 2>/dev/null; rm -rf "$dir"' EXIT
+trap 'shelfctl destroy tool 2>/dev/null; shelfctl destroy copy 2>/dev/null; shelfctl destroy other 2>/dev/null; rm -rf "$dir"' EXIT
 n=0 bad=0
 
 check()
@@ -108,6 +108,69 @@ check 'stats' grep -q '^hits ' <(shelfctl stats tool)
 check 'wait for what is there' status 0 shelfctl wait tool 4
 check 'wait for what does not come' status 1 shelfctl wait tool 5 --timeout 0.2
 check 'a shelf that is not' status 1 shelfctl get nothing product 1
+
+# For Prometheus: each sample once, of each number that sysfs has.
+sysfs_values() { find /sys/class/shelf/tool/ -maxdepth 1 -type f ! -name uevent ! -name dev ! -name lookups_per_cpu | wc -l; }
+shelfctl create other --max-bytes 16M
+check 'stats for Prometheus' status 0 shelfctl stats --format prometheus
+check 'of this shelf' grep -qx 'shelf_generation{shelf="tool"} 4' "$dir/out"
+check 'and of the other' grep -qx 'shelf_generation{shelf="other"} 1' "$dir/out"
+check 'each number of sysfs' [ "$(grep '{shelf="tool"' "$dir/out" | grep -vc cpu_lookups)" = "$(sysfs_values)" ]
+check 'each CPU' [ "$(grep -c '^shelf_cpu_lookups_total{shelf="tool"' "$dir/out")" = "$(wc -w </sys/class/shelf/tool/lookups_per_cpu)" ]
+check 'each sample once' [ ! "$(grep -v '^#' "$dir/out" | sed 's/ [^ ]*$//' | sort | uniq -d)" ]
+shelfctl destroy other
+
+# Live: what is looked up while it looks.
+busy() { while sleep 0.05; do (ulimit -v 60000; shelfctl get tool product 1 2 99 >/dev/null 2>&1); done; }
+busy &
+reader=$!
+check 'top' status 0 shelfctl top tool --once --interval 3
+kill "$reader"
+wait "$reader" 2>/dev/null
+check 'of this shelf' grep -q '^tool  generation 4 products ' "$dir/out"
+check 'its lookups by ioctl, of three ids one is not there' \
+	grep -Eq '^  lookups  [1-9][0-9]*/s by ioctl, hits (6[0-9]|7[0-3])\.[0-9]%; ' "$dir/out"
+check 'a CPU has them' grep -q '##########' "$dir/out"
+check 'skew' grep -Eq '^  cpus     skew [1-9][0-9]*\.[0-9]{2}$' "$dir/out"
+
+# Events, and what changes.
+seen() # FILE N: until N lines have come
+{
+	local i
+	for i in $(seq 200); do
+		[[ $(wc -l <"$1") -lt $2 ]] || return 0
+		sleep 0.05
+	done
+	return 1
+}
+shelfctl monitor >"$dir/events" 2>"$dir/events.err" &
+all=$!
+timeout 60 shelfctl monitor other -j --limit 3 >"$dir/events.other" 2>&1 &
+other=$!
+shelfctl product get tool 1 --watch >"$dir/watched" 2>&1 &
+watcher=$!
+seen "$dir/watched" 1
+sleep 1	# nothing tells when the other two listen
+shelfctl create other --max-bytes 16M
+printf '{"op":"put","product":1}\n{"op":"delete","product":2}\n' | shelfctl apply other - >/dev/null
+printf '{"op":"patch","product":1,"stock":61}\n' >"$dir/patch"
+both "$dir/patch" >/dev/null
+seen "$dir/watched" 2
+printf '{"op":"put","product":5}\n' | shelfctl apply tool - >/dev/null
+printf '{"op":"delete","product":5}\n' | shelfctl apply tool - >/dev/null
+shelfctl destroy other
+check 'monitor of one shelf, three events' wait "$other"
+check 'created' grep -qx '{"schema":1,"event":"created","shelf":"other"}' "$dir/events.other"
+check 'committed' grep -Eqx '\{"schema":1,"event":"committed","shelf":"other","generation":2,"ops":2,"absent":1,"pages":[0-9]+\}' "$dir/events.other"
+check 'destroyed' grep -qx '{"schema":1,"event":"destroyed","shelf":"other"}' "$dir/events.other"
+check 'monitor of all' seen "$dir/events" 6
+check 'tells of the other shelf' grep -qx 'other created' "$dir/events"
+check 'and of this one' grep -Eq '^tool committed generation 5 ops 1 absent 0 pages [0-9]+$' "$dir/events"
+check 'get --watch printed what has changed' [ "$(grep -c '^product 1 ' "$dir/watched")" = 2 ]
+check 'and nothing else' [ "$(wc -l <"$dir/watched")" = 2 ]
+kill "$all" "$watcher"
+wait "$all" "$watcher" 2>/dev/null
+check 'wait --generation' status 0 shelfctl shelf wait tool --generation 7
 
 # Settings.
 set_limits() { shelfctl set tool --lease-ms 2500 --lease-max-ms 60000 --pin-bytes 8M --quarantine-ms 0 --batch-bytes 32M; }
@@ -206,14 +269,14 @@ beside_commits() # PRICE
 	begin_export --lease 60
 	check 'pins lists it' grep -Eq "^ *$exporter shelfctl +root +$(cat /sys/class/shelf/tool/generation) +[0-9.]+ +[0-9.]+ +0$" <(shelfctl pins tool)
 	for i in 1 2 3 4; do commit $(($1 + i)); done
-	check 'and what it keeps' grep -Eq '^\[\{"pid":'"$exporter"',"process":"shelfctl","user":0,"user_name":"root","generation":[0-9]+,"age_ms":[0-9]+,"left_ms":[1-5][0-9]{4},"bytes":[1-9][0-9]+\}\]$' \
+	check 'and what it keeps' grep -Eq '^\{"schema":1,"pins":\[\{"pid":'"$exporter"',"process":"shelfctl","user":0,"user_name":"root","generation":[0-9]+,"age_ms":[0-9]+,"left_ms":[1-5][0-9]{4},"bytes":[1-9][0-9]+\}\]\}$' \
 		<(shelfctl pins tool -j)
 	check 'stats tell of it' grep -q '^pins 1$' <(shelfctl stats tool)
 	check 'an export beside commits' end_export
 	check 'says nothing' [ ! -s "$dir/said" ]
 	check 'is of one generation' one_price "$dir/read"
 	check 'the one that was pinned' grep -q "\"product\":7,\"price\":$1," "$dir/read"
-	check 'no pins' [ "$(shelfctl pins tool -j)" = '[]' ]
+	check 'no pins' [ "$(shelfctl pins tool -j)" = '{"schema":1,"pins":[]}' ]
 }
 beside_commits 11
 room=60000

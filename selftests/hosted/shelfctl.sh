@@ -15,61 +15,15 @@
 #
 # TAP on standard output. $SHELFCTL is the program, or ../../build/tools/shelfctl.
 
-set -u
-export LC_ALL=C.UTF-8
 cd "$(dirname "$0")" || exit 1
 ctl=$(realpath "${SHELFCTL:-../../build/tools/shelfctl}")
-dir=$(mktemp -d "${TMPDIR:-/tmp}/shelfctl.XXXXXX") || exit 1
-trap 'rm -rf "$dir"' EXIT
-cd "$dir" || exit 1
-count=0
-failed=0
-
-report() { # ok|"not ok" description
-	count=$((count + 1))
-	echo "$1 $count - $2"
-	if [ "$1" != ok ]; then
-		failed=$((failed + 1))
-		head -c 1000 out | sed 's/^/# out: /'
-		head -c 1000 err | sed 's/^/# err: /'
-	fi
-}
-
-# Runs shelfctl on the shelf named by $shelf; leaves out, err and $status.
-shelf=a.shelf
-run() {
-	"$ctl" --hosted "$shelf" "$@" >out 2>err </dev/null
-	status=$?
-}
-
-# check DESCRIPTION STATUS [OUT-PATTERN [ERR-PATTERN]] : on the last run
-check() {
-	local verdict=ok
-
-	[ "$status" = "$2" ] || verdict="not ok"
-	[ -z "${3-}" ] || grep -Eq -- "$3" out || verdict="not ok"
-	[ -z "${4-}" ] || grep -Eq -- "$4" err || verdict="not ok"
-	report "$verdict" "$1"
-	[ "$verdict" = ok ] || echo "# status $status, expected $2 /${3-}/ /${4-}/"
-}
-
-# compare DESCRIPTION FILE : with what the last run printed
-compare() {
-	if cmp out "$2" >err 2>&1; then
-		report ok "$1"
-	else
-		head -n 3 out >some && mv some out
-		report "not ok" "$1"
-	fi
-}
+export shelf=a.shelf
+# shellcheck source=/dev/null
+. ./shelfctl-lib
 
 apply() { # LINES... : each argument is a line of the file
 	printf '%s\n' "$@" >in.jsonl
 	run apply in.jsonl
-}
-
-generation() {
-	"$ctl" --hosted "$shelf" -j show | sed 's/.*"generation":\([0-9]*\).*/\1/'
 }
 
 # bad DESCRIPTION MESSAGE LINE : refused with status 4 on line 2, at the
@@ -95,7 +49,7 @@ check "create" 0
 run create --max-bytes 64M
 check "create what is there" 1 '' 'File exists'
 run -j create --max-bytes 64M
-check "the same error in JSON" 1 '' '^\{"error":\{.*"errno":"EEXIST","status":1\}\}$'
+check "the same error in JSON" 1 '' '^\{"schema":1,"error":\{.*"errno":"EEXIST","status":1\}\}$'
 shelf=small.shelf
 run create --max-bytes 4095K
 check "create below the least size" 1 '' '4 MiB'
@@ -135,22 +89,13 @@ check "settings of a file" 1 '' 'stay as they are'
 run pins
 check "pins of a file" 1 '' 'knows nothing of its readers'
 run -j show
-check "show in JSON" 0 '^\{"name":"a.shelf","generation":1,.*"max_bytes":67108864,'
+check "show in JSON" 0 '^\{"schema":1,"name":"a.shelf","generation":1,.*"max_bytes":67108864,'
 
 # --- usage ---------------------------------------------------------------
 
-usage() { # DESCRIPTION ERR-PATTERN ARGUMENTS...
-	local what=$1 pattern=$2
-
-	shift 2
-	"$ctl" "$@" >out 2>err </dev/null
-	status=$?
-	check "usage: $what" 2 '' "$pattern"
-}
-
-usage "no command" 'no command'
+usage "no command" 'no command' --hosted a.shelf
 usage "unknown command" 'no such command: frob' frob
-usage "unknown command in JSON" '^\{"error":\{"message":"no such command: frob","status":2\}\}$' frob -j
+usage "unknown command in JSON" '^\{"schema":1,"error":\{"message":"no such command: frob","status":2\}\}$' frob -j
 usage "unknown option" 'no such option: --frob' show --frob
 usage "an option of another command" 'show takes no --limit' --hosted a.shelf show --limit 1
 usage "no name" 'needs the NAME' show
@@ -214,7 +159,7 @@ compare "and prints nothing" /dev/null
 run get product 1 42
 check "get: one is missing" 3 '^product 42' 'no product 1'
 run get product 1 -j
-check "get: missing, in JSON" 3 '' '^\{"error":\{"message":"no product 1","errno":"ENOENT","status":3\}\}$'
+check "get: missing, in JSON" 3 '' '^\{"schema":1,"error":\{"message":"no product 1","errno":"ENOENT","status":3\}\}$'
 run get catalog 1
 check "get: no catalog" 3 '' 'no catalog 1'
 
@@ -434,7 +379,7 @@ bad "a price for a mark" "price doesn't belong" '{"op":"begin",@"price":1}'
 apply "{\"op\":\"put\",\"product\":3,\"attrs\":{\"a\":\"$(head -c 61432 /dev/zero | tr '\0' x)\"}}"
 check "attributes of 61440 bytes" 0
 run -j apply nul.jsonl
-check "the place in JSON" 4 '' '^\{"error":\{.*"file":"nul.jsonl","line":1,"column":[0-9]+,"status":4\}\}$'
+check "the place in JSON" 4 '' '^\{"schema":1,"error":\{.*"file":"nul.jsonl","line":1,"column":[0-9]+,"status":4\}\}$'
 run apply nowhere.jsonl
 check "a file that isn't there" 1 '' 'nowhere.jsonl: No such file'
 run apply .
@@ -450,7 +395,7 @@ check "the line behind one of several operations" 1 '' '^in.jsonl:2: '
 run apply round.jsonl --expect 1
 check "another generation was expected" 1 '' 'generation 1 was expected'
 run apply round.jsonl --expect "$before" -j
-check "this one was, so nothing of these was applied" 0 "^\{\"generation\":$((before + 1)),\"ops\":6,"
+check "this one was, so nothing of these was applied" 0 "^\{\"schema\":1,\"generation\":$((before + 1)),\"ops\":6,"
 shelf=small.shelf
 run create --max-bytes 4M --batch-bytes 4G --quarantine-ms 0
 run apply long.jsonl
@@ -585,7 +530,7 @@ cmp <(as_set a.out) <(as_set third.out) && verdict=ok || verdict="not ok"
 report "$verdict" "with the same in it"
 echo old >third.out
 run -j export --output third.out
-check "over a file that was there" 0 '^\{"generation":2,"products":[0-9]+,"catalogs":[0-9]+,"memberships":[0-9]+\}$'
+check "over a file that was there" 0 '^\{"schema":1,"generation":2,"products":[0-9]+,"catalogs":[0-9]+,"memberships":[0-9]+\}$'
 cmp <(as_set a.out) <(as_set third.out) && verdict=ok || verdict="not ok"
 report "$verdict" "with the same in it"
 ( trap '' XFSZ; ulimit -f 16; "$ctl" --hosted third.shelf export -o third.out >out 2>err )
@@ -645,7 +590,7 @@ check "wait for a commit" 0 "^generation $((now + 1))\$"
 run stats
 check "stats" 0 "^generation $((now + 1))\$"
 run -j stats
-check "stats in JSON" 0 '^\{"generation":[0-9]+,.*"products":[0-9]+,.*\}$'
+check "stats in JSON" 0 '^\{"schema":1,"generation":[0-9]+,.*"products":[0-9]+,.*\}$'
 
 # --- two writers, dead writers -------------------------------------------
 
@@ -755,7 +700,7 @@ check "is given up" 1 '' 'not exported'
 run apply slow.out
 check "and apply refuses the half" 4 '' '^slow.out:1: begin without an end'
 slow_export slow.out -j
-check "told in JSON" 0 '' '^\{"note":\{"message":".* was revoked .*"\}\}$'
+check "told in JSON" 0 '' '^\{"schema":1,"note":\{"message":".* was revoked .*"\}\}$'
 
 # file_export FILE-THAT-GROWS OUT ARGUMENTS... : to a file, with a commit under way
 file_export() {
@@ -858,5 +803,4 @@ check "a trim that quarantine is in the way of" 1 '' 'not done after 0.3 s: [0-9
 run get product 600
 check "has lost nothing" 0 'article number 600'
 
-echo "1..$count"
-[ $failed = 0 ]
+finish

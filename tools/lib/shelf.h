@@ -532,6 +532,39 @@ int shelf_list_sources(const char *name,
 		       int (*each)(const struct shelf_source_listing *l, void *arg),
 		       void *arg, struct shelf_error *err);
 
+/*
+ * Events
+ * ------
+ *
+ * Of all shelves of the kernel, for administrators. They are hints: lost when memory
+ * or this socket's buffer is short. Who must not miss a generation waits for it.
+ */
+struct shelf_events;
+
+/*
+ * @what: SHELF_CMD_CREATED, SHELF_CMD_DESTROYED or SHELF_CMD_COMMITTED. The numbers
+ * are of a commit; a trim's has no operations.
+ */
+struct shelf_event {
+	int what;
+	char name[SHELF_NAME_MAX + 1];
+	__u64 generation;
+	__u64 ops;
+	__u64 absent;
+	__u64 pages;
+};
+
+int shelf_events_open(struct shelf_events **out, struct shelf_error *err);
+/* To poll(): readable when there is an event. */
+int shelf_events_fd(const struct shelf_events *e);
+/*
+ * 1: an event; 0: none in time, which below 0 is for ever. ENOBUFS: some were lost;
+ * those that follow can be read.
+ */
+int shelf_events_next(struct shelf_events *e, int timeout_ms, struct shelf_event *event,
+		      struct shelf_error *err);
+void shelf_events_close(struct shelf_events *e);
+
 #ifdef __cplusplus
 }
 #endif

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "document.h"
 #include "json.h"
 
 #define PROGRESS_NS	200000000LL
@@ -311,10 +312,10 @@ static int apply_lines(struct apply *ap)
 static void print_result(const struct shelf_result *r)
 {
 	if (json_output)
-		printf("{\"generation\":%llu,\"ops\":%llu,\"absent\":%llu,"
-		       "\"pages\":%llu,\"draft_ns\":%llu,\"publish_ns\":%llu,"
-		       "\"grace_ns\":%llu}\n", r->generation, r->ops, r->absent,
-		       r->pages, r->draft_ns, r->publish_ns, r->grace_ns);
+		print_document("\"generation\":%llu,\"ops\":%llu,\"absent\":%llu,"
+			       "\"pages\":%llu,\"draft_ns\":%llu,\"publish_ns\":%llu,"
+			       "\"grace_ns\":%llu", r->generation, r->ops, r->absent,
+			       r->pages, r->draft_ns, r->publish_ns, r->grace_ns);
 	else
 		printf("generation %llu ops %llu absent %llu pages %llu "
 		       "draft %.3f ms publish %.3f ms grace %.3f ms\n",

@@ -16,10 +16,13 @@ static const struct {
 	bool global;
 } options[OPTIONS] = {
 	[OPT_JSON] = { "json", 'j', false, true },
+	[OPT_PRETTY] = { "pretty", 'p', false, true },
 	[OPT_SHELF] = { "shelf", 's', true, true },
 	[OPT_HOSTED] = { "hosted", 0, true, true },
 	[OPT_HELP] = { "help", 'h', false, true },
 	[OPT_VERSION] = { "version", 0, false, true },
+	[OPT_BATCH] = { "batch", 'b', true, true },
+	[OPT_COLOR] = { "color", 0, true, true },
 	[OPT_MAX_BYTES] = { "max-bytes", 0, true, false },
 	[OPT_BATCH_BYTES] = { "batch-bytes", 0, true, false },
 	[OPT_QUARANTINE_MS] = { "quarantine-ms", 0, true, false },
@@ -36,6 +39,12 @@ static const struct {
 	[OPT_OUTPUT] = { "output", 'o', true, false },
 	[OPT_LEASE] = { "lease", 0, true, false },
 	[OPT_TRIES] = { "tries", 0, true, false },
+	[OPT_FORCE] = { "force", 0, false, false },
+	[OPT_GENERATION] = { "generation", 0, true, false },
+	[OPT_WATCH] = { "watch", 0, false, false },
+	[OPT_FORMAT] = { "format", 0, true, false },
+	[OPT_ONCE] = { "once", 0, false, false },
+	[OPT_INTERVAL] = { "interval", 0, true, false },
 };
 
 const char *option_name(enum option o)
@@ -43,14 +52,25 @@ const char *option_name(enum option o)
 	return options[o].name;
 }
 
-static bool is_option(const char *arg)
+bool option_takes_value(enum option o)
+{
+	return options[o].takes_value;
+}
+
+bool option_is_global(enum option o)
+{
+	return options[o].global;
+}
+
+bool option_is(const char *arg)
 {
 	return arg[0] == '-' && arg[1] && !isdigit((unsigned char)arg[1]);
 }
 
-/* Its number, or -1; @value is behind an = sign, if there is one. */
-static int find_option(const char *arg, const char **value)
+/* One dash will do for two, as iproute2 has it. */
+int option_find(const char *arg, const char **value)
 {
+	const char *name = arg + 1 + (arg[1] == '-');
 	int o;
 
 	*value = NULL;
@@ -59,11 +79,11 @@ static int find_option(const char *arg, const char **value)
 
 		if (options[o].letter && arg[1] == options[o].letter && !arg[2])
 			return o;
-		if (strncmp(arg, "--", 2) || strncmp(arg + 2, options[o].name, n))
+		if (strncmp(name, options[o].name, n))
 			continue;
-		if (arg[2 + n] == '=')
-			*value = arg + 3 + n;
-		if (!arg[2 + n] || arg[2 + n] == '=')
+		if (name[n] == '=')
+			*value = name + n + 1;
+		if (!name[n] || name[n] == '=')
 			return o;
 	}
 	return -1;
@@ -72,7 +92,7 @@ static int find_option(const char *arg, const char **value)
 static int take_option(struct args *a, char **argv, int argc, int *i)
 {
 	const char *value;
-	int o = find_option(argv[*i], &value);
+	int o = option_find(argv[*i], &value);
 
 	if (o < 0)
 		return fail(STATUS_USAGE, 0, "no such option: %s", argv[*i]);
@@ -96,11 +116,14 @@ static int take_option(struct args *a, char **argv, int argc, int *i)
 /* Errors before -j is reached are JSON as well. */
 static void look_for_json(int argc, char **argv)
 {
-	int i;
+	const char *unused;
+	int i, o;
 
-	for (i = 1; i < argc && strcmp(argv[i], "--"); i++)
-		if (!strcmp(argv[i], "-j") || !strcmp(argv[i], "--json"))
-			json_output = true;
+	for (i = 1; i < argc && strcmp(argv[i], "--"); i++) {
+		o = option_is(argv[i]) ? option_find(argv[i], &unused) : -1;
+		json_output |= o == OPT_JSON;
+		json_pretty |= o == OPT_PRETTY;
+	}
 }
 
 static int split(int argc, char **argv, struct args *a)
@@ -114,7 +137,7 @@ static int split(int argc, char **argv, struct args *a)
 			ended = true;
 			continue;
 		}
-		if (ended || !is_option(argv[i])) {
+		if (ended || !option_is(argv[i])) {
 			a->word[a->words++] = argv[i];
 			continue;
 		}
@@ -141,9 +164,11 @@ static int check_options(const struct args *a, const struct command *c)
 		if (a->value[o] && !options[o].global && !(c->options & OPT_BIT(o)))
 			return fail(STATUS_USAGE, 0, "%s takes no --%s", c->name,
 				    options[o].name);
+	if (json_pretty && !json_output)
+		return fail(STATUS_USAGE, 0, "--pretty is for --json");
 	if (a->value[OPT_SHELF] && a->value[OPT_HOSTED])
 		return fail(STATUS_USAGE, 0, "either --shelf or --hosted");
-	if (!c->takes_shelf && (a->value[OPT_SHELF] || a->value[OPT_HOSTED]))
+	if (c->takes == NO_SHELF && (a->value[OPT_SHELF] || a->value[OPT_HOSTED]))
 		return fail(STATUS_USAGE, 0, "%s takes no shelf", c->name);
 	return 0;
 }
@@ -156,7 +181,8 @@ static int take_shelf(struct args *a, const struct command *c)
 	size_t n;
 
 	if (!name && !a->words)
-		return fail(STATUS_USAGE, 0, "%s needs the NAME of a shelf", c->name);
+		return c->takes == MAYBE_SHELF ? 0 :
+		       fail(STATUS_USAGE, 0, "%s needs the NAME of a shelf", c->name);
 	if (!name)
 		name = take_word(a);
 	n = strlen(prefix) + strlen(name) + 1;
@@ -165,30 +191,67 @@ static int take_shelf(struct args *a, const struct command *c)
 	return 0;
 }
 
-int args_parse(int argc, char **argv, struct args *a, const struct command **found)
+int no_command(char **word, int words)
 {
-	const struct command *c;
-	const char *name;
+	return fail(STATUS_USAGE, 0, words > 1 ? "no such command: %s %s" :
+		    "no such command: %s", word[0], words > 1 ? word[1] : "");
+}
+
+static bool names_shelf(const struct args *a)
+{
+	return a->value[OPT_SHELF] || a->value[OPT_HOSTED];
+}
+
+/* -h is help on what the words name. */
+static int find_command(struct args *a, const struct command **c)
+{
+	bool has_shelf = names_shelf(a) || (a->outer && names_shelf(a->outer));
+	int used = 0;
+
+	if (a->value[OPT_BATCH] && a->words && !a->value[OPT_HELP])
+		return fail(STATUS_USAGE, 0, "--batch takes no command: %s", a->word[0]);
+	if (a->value[OPT_VERSION] || a->value[OPT_HELP])
+		*c = command_named(a->value[OPT_HELP] ? "help" : "version");
+	else if (a->value[OPT_BATCH])
+		*c = command_named("--batch");
+	else if (a->words)
+		*c = command_find(a->word, a->words, has_shelf, &used);
+	else if (!names_shelf(a))
+		*c = command_named("list");
+	else
+		return fail(STATUS_USAGE, 0, "no command; try shelfctl help");
+	if (!*c)
+		return no_command(a->word, used);
+	while (used--)
+		take_word(a);
+	return 0;
+}
+
+/* What a batch says of the shelf holds for lines that say nothing. */
+static void inherit(struct args *a, const struct command *c)
+{
+	if (!a->outer || c->takes == NO_SHELF || names_shelf(a))
+		return;
+	a->value[OPT_SHELF] = a->outer->value[OPT_SHELF];
+	a->value[OPT_HOSTED] = a->outer->value[OPT_HOSTED];
+}
+
+int args_parse(int argc, char **argv, struct args *a, const struct command **c)
+{
 	int status;
 
 	look_for_json(argc, argv);
 	status = split(argc, argv, a);
-	if (status)
+	if (!status && a->value[OPT_COLOR])
+		status = color_choose(a->value[OPT_COLOR]);
+	if (!status)
+		status = find_command(a, c);
+	if (status || a->value[OPT_VERSION] || a->value[OPT_HELP])
 		return status;
-	if (!a->words)
-		return a->value[OPT_HELP] || a->value[OPT_VERSION] ? 0 :
-		       fail(STATUS_USAGE, 0, "no command; try shelfctl help");
-	name = take_word(a);
-	for (c = commands; c->name && strcmp(c->name, name); c++)
-		;
-	if (!c->name)
-		return fail(STATUS_USAGE, 0, "no such command: %s", name);
-	*found = c;
-	if (a->value[OPT_HELP] || a->value[OPT_VERSION])
-		return 0;
-	status = check_options(a, c);
-	if (!status && c->takes_shelf)
-		status = take_shelf(a, c);
+	status = check_options(a, *c);
+	inherit(a, *c);
+	if (!status && (*c)->takes != NO_SHELF)
+		status = take_shelf(a, *c);
 	return status;
 }
 

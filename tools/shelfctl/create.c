@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ctl.h"
+#include "document.h"
 
 static int no_words(const struct args *a)
 {
@@ -14,11 +15,14 @@ static int no_words(const struct args *a)
 
 static int done(const struct args *a, const char *what)
 {
-	if (json_output) {
-		printf("{\"%s\":", what);
-		put_string(stdout, a->shelf);
-		puts("}");
-	}
+	struct document d;
+
+	if (!json_output)
+		return STATUS_OK;
+	document_begin(&d);
+	fprintf(d.to, ",\"%s\":", what);
+	put_string(d.to, a->shelf);
+	document_end(&d, stdout);
 	return STATUS_OK;
 }
 
@@ -146,7 +150,9 @@ int run_trim(const struct args *a)
 			    a->shelf, (double)timeout_ns / 1e9, t.before, t.after);
 	if (ret)
 		return fail(STATUS_REFUSED, ret, "%s: %s", a->shelf, err.message);
-	printf(json_output ? "{\"bytes_before\":%llu,\"bytes\":%llu}\n" :
-	       "%llu bytes held before, %llu now\n", t.before, t.after);
+	if (json_output)
+		print_document("\"bytes_before\":%llu,\"bytes\":%llu", t.before, t.after);
+	else
+		printf("%llu bytes held before, %llu now\n", t.before, t.after);
 	return STATUS_OK;
 }

@@ -21,10 +21,13 @@ enum {
 
 enum option {
 	OPT_JSON,
+	OPT_PRETTY,
 	OPT_SHELF,
 	OPT_HOSTED,
 	OPT_HELP,
 	OPT_VERSION,
+	OPT_BATCH,
+	OPT_COLOR,
 	OPT_MAX_BYTES,
 	OPT_BATCH_BYTES,
 	OPT_QUARANTINE_MS,
@@ -41,40 +44,76 @@ enum option {
 	OPT_OUTPUT,
 	OPT_LEASE,
 	OPT_TRIES,
+	OPT_FORCE,
+	OPT_GENERATION,
+	OPT_WATCH,
+	OPT_FORMAT,
+	OPT_ONCE,
+	OPT_INTERVAL,
 	OPTIONS
 };
 
-#define OPT_BIT(o)	(1U << (o))
+#define OPT_BIT(o)	(1ULL << (o))
 
 /**
  * struct args - a command line taken apart
+ * @outer: of the batch that it is a line of, or NULL
  * @value: of each option given; "" for one that takes none
  * @shelf: what libshelf calls the shelf, for commands that take one
  * @word: what is neither option nor command nor shelf
  */
 struct args {
+	const struct args *outer;
 	const char *value[OPTIONS];
 	char *shelf;
 	char **word;
 	int words;
 };
 
+enum takes {
+	NO_SHELF,
+	A_SHELF,
+	MAYBE_SHELF,
+};
+
+/**
+ * struct command - what it is called and takes
+ * @name: "OBJECT COMMAND", or one word if it has no object
+ * @brief: what will do in place of that, or NULL
+ * @usage: behind the shelf
+ * @text: help; NULL: not for people
+ * @options: OPT_BIT() of its own
+ * @takes: whether a shelf
+ */
 struct command {
 	const char *name;
-	const char *usage;	/* behind the shelf */
+	const char *brief;
+	const char *usage;
 	const char *text;
-	unsigned int options;	/* OPT_BIT() of its own */
-	bool takes_shelf;
+	__u64 options;
+	enum takes takes;
 	int (*run)(const struct args *a);
 };
 
-/* main.c; ends with a NULL name */
+/* commands.c; ends with a NULL name */
 extern const struct command commands[];
+/* What the first of the words, as many as go to @used, name; or NULL. */
+const struct command *command_find(char **word, int words, bool has_shelf, int *used);
+const struct command *command_named(const char *brief);
+bool command_is_of(const struct command *c, const char *object);
 
 /* args.c: each returns a status, having told what is wrong */
+/* @a: zeroed, but for @outer. */
 int args_parse(int argc, char **argv, struct args *a, const struct command **c);
 void args_free(struct args *a);
+int no_command(char **word, int words);
 const char *option_name(enum option o);
+bool option_takes_value(enum option o);
+bool option_is_global(enum option o);
+/* Whether this is to be one; a number isn't. */
+bool option_is(const char *arg);
+/* Its number, or -1; @value is behind an = sign, if there is one. */
+int option_find(const char *arg, const char **value);
 int args_size(const struct args *a, enum option o, __u64 *out);
 int args_u64(const struct args *a, enum option o, __u64 *out);
 /* A time in seconds, as nanoseconds. */
@@ -83,6 +122,7 @@ int args_id(const char *text, const char *what, __s64 *out);
 
 /* out.c */
 extern bool json_output;
+extern bool json_pretty;	/* --pretty */
 /* Says "shelfctl: ..." or its JSON form on stderr and returns @status. */
 int fail(int status, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -97,14 +137,28 @@ void make_plain(char *text);
 __s64 clock_ns(void);
 /* out of memory: there is nothing to save */
 void *xalloc(void *old, size_t n, size_t size);
+bool is_hosted(const struct args *a);
 int open_shelf(const struct args *a, struct shelf **out);
 
-/*
- * stats.c: what the kernel shows of a shelf under this name, into @value of
- * SYSFS_VALUE bytes. False: a hosted shelf, or the kernel shows no such thing.
- */
-#define SYSFS_VALUE	4097
-bool sysfs_value(const struct args *a, const char *file, char *value);
+/* color.c: when there is colour, for all that follows; and its beginnings and end */
+enum color_when {
+	COLOR_AUTO,
+	COLOR_ALWAYS,
+	COLOR_NEVER,
+};
+
+enum paint {
+	PAINT_END,
+	PAINT_NAME,
+	PAINT_ERROR,
+};
+
+extern enum color_when color_when;
+int color_choose(const char *when);
+const char *paint(FILE *to, enum paint what);
+
+/* main.c: a command line, perhaps one of a batch; a status */
+int run_words(int argc, char **argv, const struct args *outer);
 
 /* The commands. */
 int run_create(const struct args *a);
@@ -114,11 +168,18 @@ int run_list(const struct args *a);
 int run_show(const struct args *a);
 int run_apply(const struct args *a);
 int run_get(const struct args *a);
+int run_product_get(const struct args *a);
+int run_catalog_get(const struct args *a);
 int run_export(const struct args *a);
 int run_pins(const struct args *a);
 int run_trim(const struct args *a);
 int run_stats(const struct args *a);
 int run_wait(const struct args *a);
+int run_top(const struct args *a);
+int run_monitor(const struct args *a);
+int run_complete(const struct args *a);
+int run_batch(const struct args *a);
 int run_help(const struct args *a);
+int run_version(const struct args *a);
 
 #endif /* SHELFCTL_H */

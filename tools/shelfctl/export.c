@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "document.h"
 #include "json.h"
 #include "output.h"
 
@@ -219,10 +220,13 @@ static int export_all(struct export *e)
 
 static void print_result(const struct export *e)
 {
-	printf(json_output ? "{\"generation\":%llu,\"products\":%llu,"
-			     "\"catalogs\":%llu,\"memberships\":%llu}\n" :
-			     "generation %llu products %llu catalogs %llu memberships %llu\n",
-	       e->pin.generation, e->products, e->catalogs, e->members);
+	if (json_output)
+		print_document("\"generation\":%llu,\"products\":%llu,"
+			       "\"catalogs\":%llu,\"memberships\":%llu",
+			       e->pin.generation, e->products, e->catalogs, e->members);
+	else
+		printf("generation %llu products %llu catalogs %llu memberships %llu\n",
+		       e->pin.generation, e->products, e->catalogs, e->members);
 }
 
 static int arguments(struct export *e, const struct args *a)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * shelfctl get: products and members, in the words of the apply file.
+ * shelfctl product get, get: products in the words of the apply file.
  */
 #include <errno.h>
 #include <jansson.h>
@@ -9,6 +9,7 @@
 
 #include "json.h"
 #include "text.h"
+#include "watch.h"
 
 #define TRIES		1000
 
@@ -17,6 +18,14 @@ struct found {
 	bool present;
 	struct shelf_product product;
 	unsigned char *attrs;
+};
+
+struct products {
+	const char *name;
+	struct shelf *shelf;
+	struct found *found;
+	size_t n;
+	struct seen seen;
 };
 
 /* Escapes and control characters in UTF-8 would be obeyed by a terminal. */
@@ -130,113 +139,76 @@ static int print_all(const struct found *f, size_t n)
 	return status;
 }
 
-static int get_products(const struct args *a)
+static void see(struct seen *seen, const struct found *f, size_t n)
 {
-	size_t n = (size_t)a->words - 1, i;
-	struct found *f = xalloc(NULL, n, sizeof(*f));
-	struct shelf *s = NULL;
-	int status = STATUS_OK, ret;
+	size_t i;
 
-	memset(f, 0, n * sizeof(*f));
-	for (i = 0; i < n && !status; i++)
-		status = args_id(a->word[i + 1], "ID", &f[i].id);
-	if (!status)
-		status = open_shelf(a, &s);
-	if (!status) {
-		ret = get_all(s, f, n);
-		status = ret ? fail(STATUS_REFUSED, ret, "%s: %s", a->shelf,
-				    strerror(-ret)) : print_all(f, n);
-		shelf_close(s);
+	for (i = 0; i < n; i++) {
+		XXH3_64bits_update(seen->hash, &f[i].present, sizeof(f[i].present));
+		if (!f[i].present)
+			continue;
+		XXH3_64bits_update(seen->hash, &f[i].product, sizeof(f[i].product));
+		XXH3_64bits_update(seen->hash, f[i].attrs, f[i].product.attrs_len);
 	}
-	for (i = 0; i < n; i++)
-		free(f[i].attrs);
-	free(f);
+}
+
+static int look(void *arg)
+{
+	struct products *p = arg;
+	int ret = get_all(p->shelf, p->found, p->n);
+
+	if (ret)
+		return fail(STATUS_REFUSED, ret, "%s: %s", p->name, strerror(-ret));
+	see(&p->seen, p->found, p->n);
+	return seen_changed(&p->seen) ? print_all(p->found, p->n) : STATUS_OK;
+}
+
+static int get_products(const struct args *a, struct products *p)
+{
+	int status = open_shelf(a, &p->shelf);
+
+	if (status)
+		return status;
+	p->name = a->shelf;
+	seen_begin(&p->seen);
+	status = a->value[OPT_WATCH] ? watch(a, p->shelf, look, p) : look(p);
+	seen_end(&p->seen);
+	shelf_close(p->shelf);
 	return status;
 }
 
-static void print_members(const struct shelf_cursor *c, const __s64 *ids, long n,
-			  bool first)
+int run_product_get(const struct args *a)
 {
-	long i;
+	struct products p = { .n = (size_t)a->words };
+	int status = STATUS_OK;
+	size_t i;
 
-	if (json_output) {
-		print_add(stdout, c, ids, n, true);
-		return;
-	}
-	if (first)
-		printf("catalog %lld members %llu generation %llu\n", c->catalog,
-		       c->total, c->generation);
-	for (i = 0; i < n; i++)
-		printf("%lld\n", ids[i]);
-}
-
-/* Pages may be of different generations; each line tells its own. */
-static int print_catalog(const struct shelf *s, struct shelf_cursor *c, __u64 limit)
-{
-	__s64 *ids = xalloc(NULL, LINE_IDS, sizeof(*ids));
-	bool first = true;
-	long n = 0;
-
-	while (limit) {
-		n = shelf_catalog_next(s, c, ids, limit < LINE_IDS ? limit : LINE_IDS);
-		if (n < 0 || (!n && !first) || (!n && json_output))
-			break;
-		print_members(c, ids, n, first);
-		first = false;
-		limit -= (__u64)n;
-		if (!n)
-			break;
-	}
-	free(ids);
-	return n < 0 ? (int)n : 0;
-}
-
-static int catalog_arguments(const struct args *a, struct shelf_cursor *c,
-			     __u64 *limit)
-{
-	if (a->words != 2)
-		return fail(STATUS_USAGE, 0, "get catalog takes one ID");
-	if (args_id(a->word[1], "ID", &c->catalog) || args_u64(a, OPT_LIMIT, limit))
-		return STATUS_USAGE;
-	if (!*limit)
-		return fail(STATUS_USAGE, 0, "--limit is 0");
-	if (!a->value[OPT_AFTER])
-		return 0;
-	c->started = true;
-	return args_id(a->value[OPT_AFTER], "--after", &c->after);
-}
-
-static int get_catalog(const struct args *a)
-{
-	struct shelf_cursor c = { 0 };
-	__u64 limit = ~0ULL;
-	struct shelf *s;
-	int ret = catalog_arguments(a, &c, &limit);
-
-	if (!ret)
-		ret = open_shelf(a, &s);
-	if (ret)
-		return ret;
-	ret = print_catalog(s, &c, limit);
-	shelf_close(s);
-	if (ret == -ENOENT)
-		return fail(STATUS_ABSENT, ret, "no catalog %lld", c.catalog);
-	if (ret)
-		return fail(STATUS_REFUSED, ret, "%s: %s", a->shelf, strerror(-ret));
-	return STATUS_OK;
+	if (!p.n)
+		return fail(STATUS_USAGE, 0, "product get needs an ID");
+	p.found = xalloc(NULL, p.n, sizeof(*p.found));
+	memset(p.found, 0, p.n * sizeof(*p.found));
+	for (i = 0; i < p.n && !status; i++)
+		status = args_id(a->word[i], "ID", &p.found[i].id);
+	if (!status)
+		status = get_products(a, &p);
+	for (i = 0; i < p.n; i++)
+		free(p.found[i].attrs);
+	free(p.found);
+	return status;
 }
 
 int run_get(const struct args *a)
 {
 	const char *what = a->words ? a->word[0] : "";
+	struct args rest = *a;
 
-	if (!strcmp(what, "catalog"))
-		return get_catalog(a);
-	if (strcmp(what, "product"))
+	if (strcmp(what, "catalog") && strcmp(what, "product"))
 		return fail(STATUS_USAGE, 0, "get product or get catalog?");
-	if (a->words < 2)
-		return fail(STATUS_USAGE, 0, "get product needs an ID");
+	rest.word++;
+	rest.words--;
+	if (!strcmp(what, "catalog"))
+		return run_catalog_get(&rest);
 	if (a->value[OPT_AFTER] || a->value[OPT_LIMIT])
 		return fail(STATUS_USAGE, 0, "--after and --limit are for catalogs");
-	return get_products(a);
+	return run_product_get(&rest);
 }

@@ -11,8 +11,10 @@
 #include <time.h>
 
 #include "ctl.h"
+#include "document.h"
 
 bool json_output;
+bool json_pretty;
 
 /*
  * Messages quote what the user gave us. A terminal must not obey it, and JSON
@@ -52,18 +54,22 @@ static const char *error_name(int error)
 static void print_json(int status, int error, const char *message, const char *file,
 		       __u64 line, size_t column)
 {
-	fputs("{\"error\":{\"message\":", stderr);
-	put_string(stderr, message);
+	struct document d;
+
+	document_begin(&d);
+	fputs(",\"error\":{\"message\":", d.to);
+	put_string(d.to, message);
 	if (file) {
-		fputs(",\"file\":", stderr);
-		put_string(stderr, file);
-		fprintf(stderr, ",\"line\":%llu", line);
+		fputs(",\"file\":", d.to);
+		put_string(d.to, file);
+		fprintf(d.to, ",\"line\":%llu", line);
 	}
 	if (column)
-		fprintf(stderr, ",\"column\":%zu", column);
+		fprintf(d.to, ",\"column\":%zu", column);
 	if (error)
-		fprintf(stderr, ",\"errno\":\"%s\"", error_name(error));
-	fprintf(stderr, ",\"status\":%d}}\n", status);
+		fprintf(d.to, ",\"errno\":\"%s\"", error_name(error));
+	fprintf(d.to, ",\"status\":%d}", status);
+	document_end(&d, stderr);
 }
 
 int fail(int status, int error, const char *format, ...)
@@ -78,12 +84,14 @@ int fail(int status, int error, const char *format, ...)
 	if (json_output)
 		print_json(status, error, message, NULL, 0, 0);
 	else
-		fprintf(stderr, "shelfctl: %s\n", message);
+		fprintf(stderr, "%sshelfctl:%s %s\n", paint(stderr, PAINT_ERROR),
+			paint(stderr, PAINT_END), message);
 	return status;
 }
 
 void note(const char *format, ...)
 {
+	struct document d;
 	char message[1024];
 	va_list args;
 
@@ -95,9 +103,19 @@ void note(const char *format, ...)
 		fprintf(stderr, "shelfctl: %s\n", message);
 		return;
 	}
-	fputs("{\"note\":{\"message\":", stderr);
-	put_string(stderr, message);
-	fputs("}}\n", stderr);
+	document_begin(&d);
+	fputs(",\"note\":{\"message\":", d.to);
+	put_string(d.to, message);
+	putc('}', d.to);
+	document_end(&d, stderr);
+}
+
+static void print_place(const char *file, __u64 line, size_t column, const char *message)
+{
+	fprintf(stderr, "%s%s:%llu:", paint(stderr, PAINT_ERROR), file, line);
+	if (column)
+		fprintf(stderr, "%zu:", column);
+	fprintf(stderr, "%s %s\n", paint(stderr, PAINT_END), message);
 }
 
 int fail_at(int status, int error, const char *file, __u64 line, size_t column,
@@ -111,10 +129,8 @@ int fail_at(int status, int error, const char *file, __u64 line, size_t column,
 	make_plain(name);
 	if (json_output)
 		print_json(status, error, plain, name, line, column);
-	else if (column)
-		fprintf(stderr, "%s:%llu:%zu: %s\n", name, line, column, plain);
 	else
-		fprintf(stderr, "%s:%llu: %s\n", name, line, plain);
+		print_place(name, line, column, plain);
 	return status;
 }
 
@@ -133,6 +149,11 @@ void *xalloc(void *old, size_t n, size_t size)
 	if (!new)
 		exit(fail(STATUS_REFUSED, -ENOMEM, "out of memory"));
 	return new;
+}
+
+bool is_hosted(const struct args *a)
+{
+	return a->shelf && !strncmp(a->shelf, "hosted:", 7);
 }
 
 int open_shelf(const struct args *a, struct shelf **out)

@@ -6,18 +6,24 @@
 #include <string.h>
 
 #include "ctl.h"
+#include "document.h"
 
-static void print_json(const struct shelf_pin_listing *p, const char *user)
+struct pins {
+	struct document out;
+	unsigned long count;
+};
+
+static void print_json(FILE *to, const struct shelf_pin_listing *p, const char *user)
 {
-	printf("{\"pid\":%u,\"process\":", p->pid);
-	put_string(stdout, p->comm);
+	fprintf(to, "{\"pid\":%u,\"process\":", p->pid);
+	put_string(to, p->comm);
 	printf(",\"user\":%u", p->user);
 	if (user) {
-		fputs(",\"user_name\":", stdout);
-		put_string(stdout, user);
+		fputs(",\"user_name\":", to);
+		put_string(to, user);
 	}
-	printf(",\"generation\":%llu,\"age_ms\":%llu,\"left_ms\":%llu,\"bytes\":%llu}",
-	       p->generation, p->age_ms, p->left_ms, p->bytes);
+	fprintf(to, ",\"generation\":%llu,\"age_ms\":%llu,\"left_ms\":%llu,\"bytes\":%llu}",
+		p->generation, p->age_ms, p->left_ms, p->bytes);
 }
 
 static void print_text(const struct shelf_pin_listing *p, const char *user)
@@ -39,30 +45,36 @@ static int print_pin(const struct shelf_pin_listing *p, void *arg)
 {
 	const struct passwd *known = getpwuid(p->user);
 	const char *user = known ? known->pw_name : NULL;
-	unsigned long *count = arg;
+	struct pins *pins = arg;
 
 	if (!json_output) {
-		if (!(*count)++)
+		if (!pins->count++)
 			printf("%7s %-15s %-12s %12s %10s %10s %14s\n", "PID", "PROCESS",
 			       "USER", "GENERATION", "AGE s", "LEFT s", "KEEPS bytes");
 		print_text(p, user);
 		return 0;
 	}
-	putchar((*count)++ ? ',' : '[');
-	print_json(p, user);
+	if (pins->count++)
+		putc(',', pins->out.to);
+	print_json(pins->out.to, p, user);
 	return 0;
 }
 
 int run_pins(const struct args *a)
 {
 	struct shelf_error err;
-	unsigned long count = 0;
+	struct pins pins = { .count = 0 };
 	int ret;
 
 	if (a->words)
 		return fail(STATUS_USAGE, 0, "too many arguments: %s", a->word[0]);
-	ret = shelf_list_pins(a->shelf, print_pin, &count, &err);
-	if (json_output && (count || !ret))
-		puts(count ? "]" : "[]");
+	document_begin(&pins.out);
+	fputs(",\"pins\":[", pins.out.to);
+	ret = shelf_list_pins(a->shelf, print_pin, &pins, &err);
+	putc(']', pins.out.to);
+	if (json_output && (pins.count || !ret))
+		document_end(&pins.out, stdout);
+	else
+		document_drop(&pins.out);
 	return ret ? fail(STATUS_REFUSED, ret, "%s: %s", a->shelf, err.message) : STATUS_OK;
 }

@@ -7,62 +7,77 @@
 #include <string.h>
 
 #include "ctl.h"
+#include "document.h"
+#include "values.h"
+
+struct listed {
+	struct document out;
+	unsigned long count;
+};
 
 static int list_one(const struct shelf_listing *l, void *arg)
 {
-	unsigned long *count = arg;
+	struct listed *listed = arg;
+	FILE *to = listed->out.to;
 
 	if (!json_output) {
-		printf("%s generation %llu products %llu catalogs %llu memberships %llu "
-		       "bytes %llu max_bytes %llu opens %u\n", l->name, l->generation,
+		printf("%s%s%s generation %llu products %llu catalogs %llu memberships %llu "
+		       "bytes %llu max_bytes %llu opens %u\n", paint(stdout, PAINT_NAME),
+		       l->name, paint(stdout, PAINT_END), l->generation,
 		       l->products, l->catalogs, l->memberships, l->bytes,
 		       l->max_bytes, l->opens);
 		return 0;
 	}
-	fputs((*count)++ ? ",{\"name\":" : "[{\"name\":", stdout);
-	put_string(stdout, l->name);
-	printf(",\"generation\":%llu,\"products\":%llu,\"catalogs\":%llu,"
-	       "\"memberships\":%llu,\"bytes\":%llu,\"max_bytes\":%llu,"
-	       "\"batch_bytes\":%llu,\"quarantine_ms\":%u,\"lease_ms\":%u,"
-	       "\"lease_max_ms\":%u,\"pin_bytes\":%llu,\"opens\":%u}",
-	       l->generation, l->products, l->catalogs, l->memberships, l->bytes,
-	       l->max_bytes, l->batch_bytes, l->quarantine_ms, l->lease_ms,
-	       l->lease_max_ms, l->pin_bytes, l->opens);
+	fputs(listed->count++ ? ",{\"name\":" : "{\"name\":", to);
+	put_string(to, l->name);
+	fprintf(to, ",\"generation\":%llu,\"products\":%llu,\"catalogs\":%llu,"
+		"\"memberships\":%llu,\"bytes\":%llu,\"max_bytes\":%llu,"
+		"\"batch_bytes\":%llu,\"quarantine_ms\":%u,\"lease_ms\":%u,"
+		"\"lease_max_ms\":%u,\"pin_bytes\":%llu,\"opens\":%u}",
+		l->generation, l->products, l->catalogs, l->memberships, l->bytes,
+		l->max_bytes, l->batch_bytes, l->quarantine_ms, l->lease_ms,
+		l->lease_max_ms, l->pin_bytes, l->opens);
 	return 0;
 }
 
 int run_list(const struct args *a)
 {
 	struct shelf_error err;
-	unsigned long count = 0;
+	struct listed listed = { .count = 0 };
 	int ret;
 
 	if (a->words)
 		return fail(STATUS_USAGE, 0, "too many arguments: %s", a->word[0]);
-	ret = shelf_list(list_one, &count, &err);
-	if (json_output && (count || !ret))
-		puts(count ? "]" : "[]");
+	document_begin(&listed.out);
+	fputs(",\"shelves\":[", listed.out.to);
+	ret = shelf_list(list_one, &listed, &err);
+	putc(']', listed.out.to);
+	if (json_output && (listed.count || !ret))
+		document_end(&listed.out, stdout);
+	else
+		document_drop(&listed.out);
 	return ret ? fail(STATUS_REFUSED, ret, "%s", err.message) : STATUS_OK;
 }
 
-static void show_json(const struct shelf_ioc_info *i)
+static void show_json(FILE *to, const struct shelf_ioc_info *i)
 {
-	fputs("{\"name\":", stdout);
-	put_string(stdout, i->name);
-	printf(",\"generation\":%llu,\"oldest\":%llu,\"products\":%llu,"
-	       "\"catalogs\":%llu,\"memberships\":%llu,\"attrs_bytes\":%llu,"
-	       "\"max_bytes\":%llu,\"arena_bytes\":%llu,\"committed_ns\":%llu,"
-	       "\"abi\":%u", i->generation, i->oldest, i->products, i->catalogs,
-	       i->memberships, i->attrs_bytes, i->max_bytes, i->arena_bytes,
-	       i->committed_ns, i->abi);
+	fputs(",\"name\":", to);
+	put_string(to, i->name);
+	fprintf(to, ",\"generation\":%llu,\"oldest\":%llu,\"products\":%llu,"
+		"\"catalogs\":%llu,\"memberships\":%llu,\"attrs_bytes\":%llu,"
+		"\"max_bytes\":%llu,\"arena_bytes\":%llu,\"committed_ns\":%llu,"
+		"\"abi\":%u", i->generation, i->oldest, i->products, i->catalogs,
+		i->memberships, i->attrs_bytes, i->max_bytes, i->arena_bytes,
+		i->committed_ns, i->abi);
 }
 
 static void show_text(const struct shelf_ioc_info *i)
 {
-	printf("name %s\ngeneration %llu\noldest %llu\nproducts %llu\n"
+	printf("name %s%s%s\ngeneration %llu\noldest %llu\nproducts %llu\n"
 	       "catalogs %llu\nmemberships %llu\nattrs_bytes %llu\n"
 	       "max_bytes %llu\narena_bytes %llu\ncommitted_ns %llu\nabi %u\n",
-	       i->name, i->generation, i->oldest, i->products, i->catalogs,
+	       paint(stdout, PAINT_NAME), i->name, paint(stdout, PAINT_END),
+	       i->generation, i->oldest, i->products, i->catalogs,
 	       i->memberships, i->attrs_bytes, i->max_bytes, i->arena_bytes,
 	       i->committed_ns, i->abi);
 }
@@ -71,7 +86,7 @@ static void show_text(const struct shelf_ioc_info *i)
  * Settings, and what pins make of them: of the kernel's shelves, to whoever may
  * read sysfs, which takes no rights to the device.
  */
-static void show_settings(const struct args *a)
+static void show_settings(FILE *to, const struct args *a)
 {
 	static const char *const file[] = {
 		"batch_bytes", "quarantine_ms", "lease_ms", "lease_max_ms",
@@ -82,7 +97,22 @@ static void show_settings(const struct args *a)
 
 	for (i = 0; i < sizeof(file) / sizeof(file[0]); i++)
 		if (sysfs_value(a, file[i], value))
-			printf(json_output ? ",\"%s\":%s" : "%s %s\n", file[i], value);
+			fprintf(to, json_output ? ",\"%s\":%s" : "%s %s\n", file[i], value);
+}
+
+static void show(const struct args *a, const struct shelf_ioc_info *i)
+{
+	struct document d;
+
+	if (!json_output) {
+		show_text(i);
+		show_settings(stdout, a);
+		return;
+	}
+	document_begin(&d);
+	show_json(d.to, i);
+	show_settings(d.to, a);
+	document_end(&d, stdout);
 }
 
 int run_show(const struct args *a)
@@ -100,21 +130,19 @@ int run_show(const struct args *a)
 	shelf_close(s);
 	if (ret)
 		return fail(STATUS_REFUSED, ret, "%s: %s", a->shelf, strerror(-ret));
-	(json_output ? show_json : show_text)(&info);
-	show_settings(a);
-	if (json_output)
-		puts("}");
+	show(a, &info);
 	return STATUS_OK;
 }
 
 static int wait_arguments(const struct args *a, __u64 *generation, __s64 *timeout_ns)
 {
+	const char *option = a->value[OPT_GENERATION];
 	__u64 timeout = 0;
 	__s64 awaited;
 
-	if (a->words != 1)
+	if (a->words + !!option != 1)
 		return fail(STATUS_USAGE, 0, "wait takes one GENERATION");
-	if (args_id(a->word[0], "GENERATION", &awaited))
+	if (args_id(option ? option : a->word[0], "GENERATION", &awaited))
 		return STATUS_USAGE;
 	if (awaited < 0)
 		return fail(STATUS_USAGE, 0, "GENERATION is below 0");
@@ -142,6 +170,9 @@ int run_wait(const struct args *a)
 		return fail(STATUS_REFUSED, ret, "%s: destroyed meanwhile", a->shelf);
 	if (ret)
 		return fail(STATUS_REFUSED, ret, "%s: %s", a->shelf, strerror(-ret));
-	printf(json_output ? "{\"generation\":%llu}\n" : "generation %llu\n", now);
+	if (json_output)
+		print_document("\"generation\":%llu", now);
+	else
+		printf("generation %llu\n", now);
 	return STATUS_OK;
 }

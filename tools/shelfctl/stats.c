@@ -1,25 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * shelfctl stats: what the kernel shows in sysfs, file by file, so that it
- * needs no list of names here; of a hosted shelf, what its file tells.
+ * shelfctl stats
  */
-#define _GNU_SOURCE
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "ctl.h"
-
-#define SYSFS_DIR	"/sys/class/shelf/"
-#define HOSTED_PREFIX	"hosted:"
-
-struct printer {
-	bool any;
-};
+#include "document.h"
+#include "values.h"
 
 /* An integer as JSON has it: no leading zero, no plus. */
 static bool is_number(const char *value)
@@ -30,160 +16,63 @@ static bool is_number(const char *value)
 	       (*digits != '0' || !digits[1]);
 }
 
-static void print_value(struct printer *p, const char *name, const char *value)
+static void print_json(const struct values *v)
 {
-	if (!json_output) {
-		printf("%s %s\n", name, value);
-		return;
+	struct document d;
+	size_t i;
+
+	document_begin(&d);
+	for (i = 0; i < v->n; i++) {
+		putc(',', d.to);
+		put_string(d.to, v->value[i].name);
+		putc(':', d.to);
+		if (is_number(v->value[i].text))
+			fputs(v->value[i].text, d.to);
+		else
+			put_string(d.to, v->value[i].text);
 	}
-	putchar(p->any ? ',' : '{');
-	p->any = true;
-	put_string(stdout, name);
-	putchar(':');
-	if (is_number(value))
-		fputs(value, stdout);
-	else
-		put_string(stdout, value);
+	document_end(&d, stdout);
 }
 
-static void print_u64(struct printer *p, const char *name, __u64 value)
+static void print_text(const struct values *v)
 {
-	char text[32];
+	size_t i;
 
-	snprintf(text, sizeof(text), "%llu", value);
-	print_value(p, name, text);
+	for (i = 0; i < v->n; i++)
+		printf("%s %s\n", v->value[i].name, v->value[i].text);
 }
 
-static void print_end(const struct printer *p)
+static int check(const struct args *a, bool prometheus)
 {
-	if (json_output)
-		puts(p->any ? "}" : "{}");
-}
-
-/* False: it is writable only, or gone. */
-static bool read_file(int dir, const char *file, char *value)
-{
-	int fd = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	ssize_t n;
-
-	if (fd < 0)
-		return false;
-	n = read(fd, value, SYSFS_VALUE - 1);
-	close(fd);
-	if (n < 0)
-		return false;
-	while (n && value[n - 1] == '\n')
-		n--;
-	value[n] = 0;
-	return true;
-}
-
-bool sysfs_value(const struct args *a, const char *file, char *value)
-{
-	char path[sizeof(SYSFS_DIR) + SHELF_NAME_MAX + 32];
-
-	if (strchr(a->shelf, '/') || strlen(a->shelf) > SHELF_NAME_MAX)
-		return false;
-	snprintf(path, sizeof(path), SYSFS_DIR "%s/%s", a->shelf, file);
-	return read_file(AT_FDCWD, path, value);
-}
-
-static void print_file(struct printer *p, int dir, const char *file, const char *name)
-{
-	char value[SYSFS_VALUE];
-
-	if (read_file(dir, file, value))
-		print_value(p, name, value);
-}
-
-static int visible(const struct dirent *e)
-{
-	return e->d_name[0] != '.' && strcmp(e->d_name, "uevent") &&
-	       strcmp(e->d_name, "power");
-}
-
-/* @depth: how many more directories down; groups of attributes are one. */
-static int print_dir(struct printer *p, int parent, const char *path,
-		     const char *prefix, int depth)
-{
-	struct dirent **entry;
-	int dir = openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int n, i;
-
-	if (dir < 0)
-		return -errno;
-	n = scandirat(dir, ".", &entry, visible, alphasort);
-	for (i = 0; i < n; i++) {
-		char name[2 * NAME_MAX + 2];
-		struct stat st;
-
-		snprintf(name, sizeof(name), "%s%s", prefix, entry[i]->d_name);
-		if (fstatat(dir, entry[i]->d_name, &st, AT_SYMLINK_NOFOLLOW))
-			st.st_mode = 0;
-		if (S_ISREG(st.st_mode))
-			print_file(p, dir, entry[i]->d_name, name);
-		if (S_ISDIR(st.st_mode) && depth) {
-			strcat(name, "/");
-			print_dir(p, dir, entry[i]->d_name, name, depth - 1);
-		}
-		free(entry[i]);
-	}
-	if (n >= 0)
-		free(entry);
-	close(dir);
+	if (a->words)
+		return fail(STATUS_USAGE, 0, "too many arguments: %s", a->word[0]);
+	if (a->value[OPT_FORMAT] && !prometheus)
+		return fail(STATUS_USAGE, 0, "--format is not prometheus: %s",
+			    a->value[OPT_FORMAT]);
+	if (prometheus && json_output)
+		return fail(STATUS_USAGE, 0, "either --json or --format");
+	if (a->value[OPT_OUTPUT] && !prometheus)
+		return fail(STATUS_USAGE, 0, "--output is for --format prometheus");
+	if (!a->shelf && !prometheus)
+		return fail(STATUS_USAGE, 0, "shelf stats needs the NAME of a shelf");
 	return 0;
-}
-
-static int kernel_stats(const struct args *a)
-{
-	struct printer p = { 0 };
-	char path[256];
-	int ret;
-
-	if (strchr(a->shelf, '/') || a->shelf[0] == '.' ||
-	    strlen(a->shelf) > SHELF_NAME_MAX)
-		return fail(STATUS_REFUSED, -EINVAL, "%s: not a shelf's name", a->shelf);
-	snprintf(path, sizeof(path), SYSFS_DIR "%s", a->shelf);
-	ret = print_dir(&p, AT_FDCWD, path, "", 1);
-	if (ret)
-		return fail(STATUS_REFUSED, ret, "%s: %s", path, strerror(-ret));
-	print_end(&p);
-	return STATUS_OK;
-}
-
-static int hosted_stats(const struct args *a)
-{
-	struct printer p = { 0 };
-	struct shelf_ioc_info info;
-	struct shelf *s;
-	struct stat st;
-	int ret = open_shelf(a, &s);
-
-	if (ret)
-		return ret;
-	ret = shelf_info(s, &info);
-	if (!ret && fstat(s->fd, &st))
-		ret = -errno;
-	shelf_close(s);
-	if (ret)
-		return fail(STATUS_REFUSED, ret, "%s: %s", a->shelf, strerror(-ret));
-	print_u64(&p, "generation", info.generation);
-	print_u64(&p, "oldest", info.oldest);
-	print_u64(&p, "products", info.products);
-	print_u64(&p, "catalogs", info.catalogs);
-	print_u64(&p, "memberships", info.memberships);
-	print_u64(&p, "attrs_bytes", info.attrs_bytes);
-	print_u64(&p, "bytes", (__u64)st.st_blocks * 512);
-	print_u64(&p, "max_bytes", info.max_bytes);
-	print_u64(&p, "committed_ns", info.committed_ns);
-	print_end(&p);
-	return STATUS_OK;
 }
 
 int run_stats(const struct args *a)
 {
-	if (a->words)
-		return fail(STATUS_USAGE, 0, "too many arguments: %s", a->word[0]);
-	return strncmp(a->shelf, HOSTED_PREFIX, sizeof(HOSTED_PREFIX) - 1) ?
-	       kernel_stats(a) : hosted_stats(a);
+	const char *format = a->value[OPT_FORMAT];
+	bool prometheus = format && !strcmp(format, "prometheus");
+	struct values v;
+	int status = check(a, prometheus);
+
+	if (status)
+		return status;
+	if (prometheus)
+		return print_prometheus(a);
+	status = values_of(a, &v);
+	if (status)
+		return status;
+	(json_output ? print_json : print_text)(&v);
+	values_free(&v);
+	return STATUS_OK;
 }
