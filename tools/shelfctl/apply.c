@@ -5,10 +5,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "input.h"
 #include "json.h"
 
 #define PROGRESS_NS	200000000LL
@@ -21,7 +21,6 @@ struct line_mark {
 
 /**
  * struct apply - a file on its way
- * @size: bytes of the file, 0 if nobody knows
  * @next_op: index of the next operation to be staged
  * @begun: line of a begin that no end has followed yet, or 0
  * @ops_before: operations in front of it
@@ -31,7 +30,7 @@ struct line_mark {
  */
 struct apply {
 	const char *file;
-	FILE *in;
+	struct input in;
 	struct shelf_writer *writer;
 	struct shelf_batch *batch;
 	const char *shelf;
@@ -43,8 +42,6 @@ struct apply {
 	__u64 exports;
 	struct line line;
 	__u64 number;
-	__u64 bytes;
-	__u64 size;
 	__u64 next_op;
 	struct line_mark *mark;
 	size_t marks;
@@ -56,13 +53,9 @@ struct apply {
 
 static void progress_begin(struct apply *ap)
 {
-	struct stat st;
-
 	ap->progress = isatty(STDERR_FILENO) && !json_output;
 	ap->started = clock_ns();
 	ap->shown = ap->started;
-	if (!fstat(fileno(ap->in), &st) && S_ISREG(st.st_mode))
-		ap->size = (__u64)st.st_size;
 }
 
 static void progress(struct apply *ap)
@@ -78,10 +71,10 @@ static void progress(struct apply *ap)
 	if (now - ap->shown < PROGRESS_NS)
 		return;
 	ap->shown = now;
-	done = ap->size ? (double)ap->bytes / (double)ap->size : 0;
+	done = ap->in.size ? (double)ap->in.taken / (double)ap->in.size : 0;
 	done = done < 1 ? done : 1;
 	fprintf(stderr, "\r[%-*.*s] %3.0f%% %llu bytes %.0f ops/s\033[K", width,
-		(int)(done * width), bar, done * 100, ap->bytes,
+		(int)(done * width), bar, done * 100, ap->in.taken,
 		(double)ap->next_op * 1e9 / (double)(now - ap->started));
 }
 
@@ -274,7 +267,6 @@ static int apply_line(struct apply *ap, char *text, size_t n)
 	int status;
 
 	ap->number++;
-	ap->bytes += n;
 	if (n && text[n - 1] == '\n')
 		text[--n] = 0;
 	status = take_line(ap, text, n);
@@ -293,13 +285,13 @@ static int apply_lines(struct apply *ap)
 	int status = 0;
 
 	errno = 0;
-	while (!status && (n = getline(&text, &room, ap->in)) >= 0) {
+	while (!status && (n = getline(&text, &room, ap->in.lines)) >= 0 &&
+	       !ferror(ap->in.lines)) {
 		status = apply_line(ap, text, (size_t)n);
 		errno = 0;
 	}
-	if (!status && !feof(ap->in))
-		status = fail(STATUS_REFUSED, -errno, "%s: %s", ap->file,
-			      strerror(errno));
+	if (!status)
+		status = input_error(&ap->in);
 	if (!status && ap->begun)
 		status = misplaced(ap, ap->begun, "begin without an end");
 	if (!status && ap->whole && !ap->exports)
@@ -367,7 +359,7 @@ static int apply_file(struct apply *ap, const struct args *a, const __u64 *expec
 
 int run_apply(const struct args *a)
 {
-	struct apply ap = { .in = stdin, .no_wait = a->value[OPT_NO_WAIT] };
+	struct apply ap = { .no_wait = a->value[OPT_NO_WAIT] };
 	__u64 expect;
 	int status;
 
@@ -376,12 +368,10 @@ int run_apply(const struct args *a)
 	if (args_u64(a, OPT_EXPECT, &expect))
 		return STATUS_USAGE;
 	ap.file = a->word[0];
-	if (strcmp(ap.file, "-"))
-		ap.in = fopen(ap.file, "re");
-	if (!ap.in)
-		return fail(STATUS_REFUSED, -errno, "%s: %s", ap.file, strerror(errno));
+	status = input_open(&ap.in, ap.file);
+	if (status)
+		return status;
 	status = apply_file(&ap, a, a->value[OPT_EXPECT] ? &expect : NULL);
-	if (ap.in != stdin)
-		fclose(ap.in);
+	input_close(&ap.in);
 	return status;
 }

@@ -41,6 +41,7 @@ enum option {
 	OPT_OUTPUT,
 	OPT_LEASE,
 	OPT_TRIES,
+	OPT_ZSTD,
 	OPTIONS
 };
 

@@ -242,7 +242,8 @@ static int export_shelf(struct export *e, const struct args *a)
 
 	if (status)
 		return status;
-	status = output_open(&e->out, a->value[OPT_OUTPUT]);
+	status = output_open(&e->out, a->value[OPT_OUTPUT],
+			     a->value[OPT_ZSTD]);
 	if (!status) {
 		status = export_all(e);
 		output_drop(&e->out);

@@ -40,12 +40,13 @@ const struct command commands[] = {
 	  "small batches. --whole refuses what isn't an export from its begin to its\n"
 	  "end, unchanged: a file that is empty, too.",
 	  OPT_BIT(OPT_EXPECT) | OPT_BIT(OPT_NO_WAIT) | OPT_BIT(OPT_WHOLE), true, run_apply },
-	{ "export", "[--output FILE] [--lease SECONDS] [--tries N]",
+	{ "export", "[--output FILE] [--zstd] [--lease SECONDS] [--tries N]",
 	  "Prints all of the newest snapshot, which it pins, as lines that apply reads;\n"
 	  "with -o or --output to a FILE, which is whole then or not there. If the pin is\n"
 	  "revoked, it says so and begins anew, N times (5) in all: in a pipe with a line\n"
-	  "that takes back those before. --lease: for how long to ask.",
-	  OPT_BIT(OPT_OUTPUT) | OPT_BIT(OPT_LEASE) | OPT_BIT(OPT_TRIES), true, run_export },
+	  "that takes back those before. --lease: for how long to ask. --zstd, or a FILE\n"
+	  "whose name ends in .zst: packed by zstd, which all who read exports know.",
+	  OPT_BIT(OPT_ZSTD) | OPT_BIT(OPT_OUTPUT) | OPT_BIT(OPT_LEASE) | OPT_BIT(OPT_TRIES), true, run_export },
 	{ "trim", "[--timeout SECONDS]",
 	  "Makes a shelf as dense as it gets after deletes, by commits that change nothing\n"
 	  "else, and gives back the memory that is free then. It waits for quarantine, 60\n"
