@@ -55,6 +55,29 @@ static bool write_packed(struct output *o, const char *text, size_t n, bool end)
 	return true;
 }
 
+static void digest_lines(struct output *o, const char *text, size_t n)
+{
+	const char *end;
+
+	while ((end = memchr(text, '\n', n))) {
+		XXH3_64bits_update(o->line, text, (size_t)(end - text));
+		if (o->lines++)
+			o->digest += XXH3_64bits_digest(o->line);
+		XXH3_64bits_reset(o->line);
+		n -= (size_t)(end + 1 - text);
+		text = end + 1;
+	}
+	XXH3_64bits_update(o->line, text, n);
+}
+
+static void reset_hashes(struct output *o)
+{
+	XXH3_64bits_reset(o->hash);
+	XXH3_64bits_reset(o->line);
+	o->lines = 0;
+	o->digest = 0;
+}
+
 /* In place of the C library's own, so that all that is written is hashed on its way. */
 static ssize_t write_hashed(void *cookie, const char *text, size_t n)
 {
@@ -63,6 +86,7 @@ static ssize_t write_hashed(void *cookie, const char *text, size_t n)
 	if (o->zstd ? !write_packed(o, text, n, false) : !write_all(o->fd, text, n))
 		return 0;
 	XXH3_64bits_update(o->hash, text, n);
+	digest_lines(o, text, n);
 	return (ssize_t)n;
 }
 
@@ -80,20 +104,23 @@ static void open_stream(struct output *o)
 	static const cookie_io_functions_t calls = { .write = write_hashed };
 
 	o->hash = XXH3_createState();
-	o->to = o->hash ? fopencookie(o, "w", calls) : NULL;
+	o->line = XXH3_createState();
+	o->to = o->hash && o->line ? fopencookie(o, "w", calls) : NULL;
 	if (!o->to || setvbuf(o->to, NULL, _IOFBF, STREAM_BYTES))
 		exit(fail(STATUS_REFUSED, -ENOMEM, "out of memory"));
-	XXH3_64bits_reset(o->hash);
+	reset_hashes(o);
 }
 
 static void close_stream(struct output *o)
 {
 	fclose(o->to);
 	XXH3_freeState(o->hash);
+	XXH3_freeState(o->line);
 	ZSTD_freeCCtx(o->zstd);
 	free(o->packed);
 	o->to = NULL;
 	o->hash = NULL;
+	o->line = NULL;
 	o->zstd = NULL;
 	o->packed = NULL;
 }
@@ -206,7 +233,7 @@ int output_rewind(struct output *o)
 {
 	if (fflush(o->to))
 		return last_error();
-	XXH3_64bits_reset(o->hash);
+	reset_hashes(o);
 	if (o->start < 0)
 		return 0;
 	if (o->zstd)
@@ -220,6 +247,12 @@ __u64 output_hash(struct output *o)
 {
 	fflush(o->to);	/* whose failure output_error() tells of */
 	return XXH3_64bits_digest(o->hash);
+}
+
+__u64 output_digest(struct output *o)
+{
+	fflush(o->to);
+	return o->digest;
 }
 
 /*

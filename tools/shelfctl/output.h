@@ -16,6 +16,7 @@
  * struct output
  * @to: what is printed here goes to @fd, through @hash and, if there is one, @zstd;
  *	NULL once it is closed
+ * @line, @lines, @digest: for output_digest()
  * @name: for messages, and of the file in the end
  * @temp: what the file is called until it is whole; NULL: standard output
  * @start: where in a file it begins, or -1: what is written can't be taken back
@@ -24,6 +25,9 @@ struct output {
 	FILE *to;
 	int fd;
 	XXH3_state_t *hash;
+	XXH3_state_t *line;
+	__u64 lines;
+	__u64 digest;
 	ZSTD_CCtx *zstd;
 	char *packed;		/* ZSTD_CStreamOutSize() bytes */
 	const char *name;
@@ -44,6 +48,11 @@ int output_broken(struct output *o, int error);
 int output_rewind(struct output *o);
 /* XXH3 of all bytes, not packed, since the last output_rewind(), or of all. */
 __u64 output_hash(struct output *o);
+/*
+ * The sum of the XXH3 of each of these lines but the first, without its newline: the
+ * same whatever their order.
+ */
+__u64 output_digest(struct output *o);
 /*
  * All of it is written. What goes to a file is on disk, and there under its name,
  * when this returns STATUS_OK. Returns a status, having told.
