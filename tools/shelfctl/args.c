@@ -37,6 +37,7 @@ static const struct {
 	[OPT_LEASE] = { "lease", 0, true, false },
 	[OPT_TRIES] = { "tries", 0, true, false },
 	[OPT_ZSTD] = { "zstd", 0, false, false },
+	[OPT_STAT] = { "stat", 0, false, false },
 };
 
 const char *option_name(enum option o)

@@ -16,7 +16,9 @@ enum {
 	STATUS_REFUSED,		/* the shelf or the system said no */
 	STATUS_USAGE,
 	STATUS_ABSENT,		/* get: no such product or catalog */
-	STATUS_INPUT,		/* apply: the file is not what it should be */
+	STATUS_INPUT,		/* the file is not what it should be */
+	STATUS_TROUBLE,		/* diff: as STATUS_REFUSED, which would be an answer */
+	STATUS_DIFFERS = STATUS_REFUSED,
 };
 
 enum option {
@@ -42,6 +44,7 @@ enum option {
 	OPT_LEASE,
 	OPT_TRIES,
 	OPT_ZSTD,
+	OPT_STAT,
 	OPTIONS
 };
 
@@ -84,7 +87,9 @@ int args_id(const char *text, const char *what, __s64 *out);
 
 /* out.c */
 extern bool json_output;
-/* Says "shelfctl: ..." or its JSON form on stderr and returns @status. */
+/* What fail() makes of STATUS_REFUSED. */
+extern int refused_as;
+/* Says "shelfctl: ..." or its JSON form on stderr and returns @status, or @refused_as. */
 int fail(int status, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* The same for FILE:LINE:COLUMN; @column 0: the whole line. */
@@ -116,6 +121,7 @@ int run_show(const struct args *a);
 int run_apply(const struct args *a);
 int run_get(const struct args *a);
 int run_export(const struct args *a);
+int run_diff(const struct args *a);
 int run_pins(const struct args *a);
 int run_trim(const struct args *a);
 int run_stats(const struct args *a);

@@ -60,6 +60,8 @@ void line_free(struct line *l);
  */
 void print_put(FILE *to, const struct shelf_product *p, const unsigned char *attrs,
 	       bool generation);
+/* The member of the object, behind a comma. */
+void print_attrs(FILE *to, const unsigned char *attrs, size_t n);
 void print_add(FILE *to, const struct shelf_cursor *c, const __s64 *ids, long n,
 	       bool generation);
 

@@ -47,6 +47,12 @@ const struct command commands[] = {
 	  "that takes back those before. --lease: for how long to ask. --zstd, or a FILE\n"
 	  "whose name ends in .zst: packed by zstd, which all who read exports know.",
 	  OPT_BIT(OPT_ZSTD) | OPT_BIT(OPT_OUTPUT) | OPT_BIT(OPT_LEASE) | OPT_BIT(OPT_TRIES), true, run_export },
+	{ "diff", "OTHER [--stat]",
+	  "Prints what makes NAME into OTHER, as lines for apply, or with --stat how much\n"
+	  "that is. Each is a FILE, - or shelf:NAME or hosted:PATH; with -s or --hosted that\n"
+	  "is the first. Status 0: they hold the same; 1: they don't; more: trouble. Memory\n"
+	  "as of sync; what differs lies in a temporary file until all has been read.",
+	  OPT_BIT(OPT_STAT), true, run_diff },
 	{ "trim", "[--timeout SECONDS]",
 	  "Makes a shelf as dense as it gets after deletes, by commits that change nothing\n"
 	  "else, and gives back the memory that is free then. It waits for quarantine, 60\n"
@@ -105,13 +111,14 @@ static const char input_format[] =
 "An export stands between two lines more, and where it had to begin anew there is\n"
 "a third, which takes back all lines before:\n"
 "\n"
-"  {\"op\":\"begin\"}  {\"op\":\"end\",\"hash\":\"...\"}  {\"op\":\"restart\"}\n"
+"  {\"op\":\"begin\"}  {\"op\":\"end\",\"digest\":\"...\",\"hash\":\"...\"}  {\"op\":\"restart\"}\n"
 "\n"
 "A begin without its end is refused: what follows it may not be all. So are lines\n"
 "that are not those of which the hash is; without a hash they are believed.\n"
 "\n"
-"Exit status: 0 done; 1 the shelf or the system said no; 2 usage; 3 get: no\n"
-"such product or catalog; 4 the apply file is wrong, at FILE:LINE:COLUMN.\n";
+"Exit status: 0 done; 1 the shelf or the system said no, of diff: they differ; 2\n"
+"usage; 3 get: no such product or catalog; 4 a file of lines is wrong, at\n"
+"FILE:LINE:COLUMN; 5 diff: the shelf or the system said no.\n";
 
 static void print_usage(const struct command *c)
 {
