@@ -16,102 +16,20 @@
 set -u
 export LC_ALL=C.UTF-8
 cd "$(dirname "$0")" || exit 1
+here=$PWD
 ctl=$(realpath "${SHELFCTL:-../../build/tools/shelfctl}")
 dir=$(mktemp -d "${TMPDIR:-/tmp}/exports.XXXXXX") || exit 1
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
 seed=${1:-$((RANDOM * 32768 + RANDOM))}
 echo "# exports.sh $seed"
-count=0
-failed=0
-
-report() { # ok|"not ok" DESCRIPTION
-	count=$((count + 1))
-	echo "$1 $count - $2"
-	[ "$1" = ok ] && return
-	failed=$((failed + 1))
-	head -c 600 out | sed 's/^/# out: /'
-	head -c 600 err | sed 's/^/# err: /'
-}
-
-# run SHELF COMMAND... : leaves out, err and $status
-run() {
-	"$ctl" --hosted "$@" >out 2>err </dev/null
-	status=$?
-}
-
-# check DESCRIPTION STATUS [OUT-PATTERN [ERR-PATTERN]] : on the last run
-check() {
-	local verdict=ok
-
-	[ "$status" = "$2" ] || verdict="not ok"
-	[ -z "${3-}" ] || grep -Eq -- "$3" out || verdict="not ok"
-	[ -z "${4-}" ] || grep -Eq -- "$4" err || verdict="not ok"
-	report "$verdict" "$1"
-	[ "$verdict" = ok ] || echo "# status $status, expected $2 /${3-}/ /${4-}/"
-}
-
-same() { # DESCRIPTION FILE FILE
-	local verdict=ok
-
-	cmp "$2" "$3" >err 2>&1 || verdict="not ok"
-	report "$verdict" "$1"
-}
-
-number() { # DESCRIPTION N WANTED
-	local verdict=ok
-
-	[ "$2" = "$3" ] || verdict="not ok"
-	report "$verdict" "$1: $2"
-}
-
-# random_lines SEED PRODUCTS : ids at both ends and anywhere, attributes of all lengths
-random_lines() {
-	awk -v seed="$1" -v n="$2" '
-	function id() { return ends[int(rand() * 6)] int(rand() * 5800) }
-	function long(k, s) { for (s = "x"; length(s) < k; s = s s); return substr(s, 1, k) }
-	BEGIN {
-		srand(seed)
-		split("4 8 448 3000 3576 4096 8192 61432", lengths, " ")
-		ends[0] = "-922337203685477"; ends[1] = "922337203685477"; ends[2] = ""
-		ends[3] = "-1"; ends[4] = "77"; ends[5] = "5"
-		print "{\"op\":\"put\",\"product\":-9223372036854775808,\"stock\":-9223372036854775808}"
-		print "{\"op\":\"put\",\"product\":9223372036854775807,\"price\":9223372036854775807}"
-		for (i = 0; i < n; i++) {
-			printf "{\"op\":\"put\",\"product\":%s,\"price\":%d", id(), rand() * 1e6
-			if (rand() < .7)
-				printf ",\"currency\":\"%s\"", rand() < .5 ? "EUR" : "USD"
-			if (rand() < .5)
-				printf ",\"stock\":%d,\"flags\":%d", rand() * 100, rand() * 16
-			k = rand() < .02 ? lengths[1 + int(rand() * 8)] - 8 : int(rand() * 120)
-			if (rand() < .8)
-				printf ",\"attrs\":{\"a\":\"%s\"}", (0 < k) ? long(k) : ""
-			print "}"
-		}
-		for (c = 0; c < 20; c++) {
-			k = c < 18 ? 1 + int(rand() * 60) : 20000
-			printf "{\"op\":\"add\",\"catalog\":%s,\"products\":[%d", id(), c
-			for (i = 0; i < k; i++)
-				printf ",%d", rand() * 60000
-			print "]}"
-		}
-	}'
-}
-
-make() { # SHELF SEED-OF-HASH LINES
-	run "$1" create --max-bytes 64M --seed "$2" --quarantine-ms 60000
-	[ "$status" = 0 ] && run "$1" apply "$3"
-	[ "$status" = 0 ] || { report "not ok" "make $1"; exit 1; }
-}
+# shellcheck source=/dev/null
+. "$here/exports-lib"
 
 random_lines "$seed" 1500 >a.lines
 make a 1 a.lines
 
 # --- order ----------------------------------------------------------------
-
-# FILE : without the marks, which have generation and hash in them
-body() { sed '1d;$d' "$1"; }
-digest() { tail -n 1 "$1" | sed 's/.*"digest":"\([0-9a-f]*\)".*/\1/'; }
 
 run a export -o a.out
 check "an export" 0
@@ -198,5 +116,4 @@ head -c 300M /dev/zero | zstd -q --ultra --long=28 >window.zst
 run b apply window.zst
 check "a window of 256 MiB" 4 '' 'window.zst: damaged zstd, .*memory'
 
-echo "1..$count"
-[ "$failed" = 0 ]
+tap_end

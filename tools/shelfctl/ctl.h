@@ -121,6 +121,8 @@ int run_show(const struct args *a);
 int run_apply(const struct args *a);
 int run_get(const struct args *a);
 int run_export(const struct args *a);
+int run_restore(const struct args *a);
+int run_sync(const struct args *a);
 int run_diff(const struct args *a);
 int run_pins(const struct args *a);
 int run_trim(const struct args *a);

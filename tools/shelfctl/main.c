@@ -46,7 +46,18 @@ const struct command commands[] = {
 	  "revoked, it says so and begins anew, N times (5) in all: in a pipe with a line\n"
 	  "that takes back those before. --lease: for how long to ask. --zstd, or a FILE\n"
 	  "whose name ends in .zst: packed by zstd, which all who read exports know.",
-	  OPT_BIT(OPT_ZSTD) | OPT_BIT(OPT_OUTPUT) | OPT_BIT(OPT_LEASE) | OPT_BIT(OPT_TRIES), true, run_export },
+	  OPT_BIT(OPT_ZSTD) | OPT_BIT(OPT_OUTPUT) | OPT_BIT(OPT_LEASE) | OPT_BIT(OPT_TRIES),
+	  true, run_export },
+	{ "restore", "FILE [--tries N] [--no-wait]",
+	  "Makes the shelf what an export says, whole and with its hash: what isn't in it\n"
+	  "goes. As sync otherwise.",
+	  OPT_BIT(OPT_TRIES) | OPT_BIT(OPT_NO_WAIT), true, run_restore },
+	{ "sync", "FILE [--tries N] [--no-wait]",
+	  "Makes the shelf what a file says, puts and adds between a begin and an end, by\n"
+	  "what differs and in one commit; what isn't in the file goes. If somebody commits\n"
+	  "meanwhile, it says so and begins anew, N times (5) in all, or from standard\n"
+	  "input (-) once. Memory: 60 to 150 bytes a product and 8 to 16 a membership.",
+	  OPT_BIT(OPT_TRIES) | OPT_BIT(OPT_NO_WAIT), true, run_sync },
 	{ "diff", "OTHER [--stat]",
 	  "Prints what makes NAME into OTHER, as lines for apply, or with --stat how much\n"
 	  "that is. Each is a FILE, - or shelf:NAME or hosted:PATH; with -s or --hosted that\n"
