@@ -173,11 +173,12 @@ static int sync_all(struct sync *s)
 	for (try = 1; ret == -ESTALE && try <= s->tries; try++) {
 		ret = sync_once(s);
 		if (ret == -ESTALE)
-			note("%s: somebody committed meanwhile (try %llu of %llu)",
+			note("%s: its pin was revoked, or somebody committed meanwhile (try %llu of %llu)",
 			     s->args->shelf, try, s->tries);
 	}
 	if (ret == -ESTALE)
-		return fail(STATUS_REFUSED, ret, "%s: it changes too often; nothing was done",
+		return fail(STATUS_REFUSED, ret,
+			    "%s: it changes too often, or takes too long to read: nothing was done",
 			    s->args->shelf);
 	return ret;
 }
