@@ -119,7 +119,7 @@ static const struct bad_op bad_ops[] = {
 	{ "KIND of 2 bytes", EINVAL, { { SHELF_OP_A_KIND, 2, "\1" }, PRODUCT } },
 	{ "KIND of 0 bytes", EINVAL, { { SHELF_OP_A_KIND, 0, NULL }, PRODUCT } },
 	{ "KIND 0", ERANGE, { KIND("\0"), PRODUCT } },
-	{ "KIND 7", ERANGE, { KIND("\7"), PRODUCT } },
+	{ "KIND 10", ERANGE, { KIND("\12"), PRODUCT } },
 	{ "KIND 255", ERANGE, { KIND("\377"), PRODUCT } },
 	{ "KIND twice", EINVAL, { PUT, PUT, PRODUCT } },
 	{ "PRODUCT missing in put", EINVAL, { PUT, PRICE } },

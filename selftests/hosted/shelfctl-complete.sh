@@ -37,7 +37,7 @@ completes() {
 
 completes she -- shelf
 completes pro -- product
-completes s -- shelf set show stats
+completes s -- shelf set show stats sync
 completes p -- product pin pins
 completes frob -- ''
 completes shelf '' -- create set destroy list show trim stats wait monitor top

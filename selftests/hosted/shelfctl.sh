@@ -495,12 +495,12 @@ shelf=empty.shelf
 run create --max-bytes 64M
 run export
 check "export an empty shelf" 0
-compare "two marks" <(printf '{"op":"begin","generation":1}\n{"op":"end","hash":"658173b65617fa18"}\n')
+compare "two marks" <(printf '{"op":"begin","generation":1}\n{"op":"end","digest":"0000000000000000","hash":"658173b65617fa18"}\n')
 shelf=a.shelf
 run apply spaced.jsonl
 run apply "long.jsonl"
 run export
-check "export" 0 '^\{"op":"end","hash":"[0-9a-f]{16}"\}$'
+check "export" 0 '^\{"op":"end","digest":"[0-9a-f]{16}","hash":"[0-9a-f]{16}"\}$'
 mv out a.out
 shelf=empty.shelf
 run apply a.out --whole
@@ -525,12 +525,12 @@ run create --max-bytes 64M
 status=$?
 check "through a pipe" 0 '^generation 2 '
 run export -o third.out
-check "to a file" 0 '^generation 2 products [0-9]+ catalogs [0-9]+ memberships [0-9]+$'
+check "to a file" 0 '^generation 2 products [0-9]+ catalogs [0-9]+ memberships [0-9]+ digest [0-9a-f]{16}$'
 cmp <(as_set a.out) <(as_set third.out) && verdict=ok || verdict="not ok"
 report "$verdict" "with the same in it"
 echo old >third.out
 run -j export --output third.out
-check "over a file that was there" 0 '^\{"schema":1,"generation":2,"products":[0-9]+,"catalogs":[0-9]+,"memberships":[0-9]+\}$'
+check "over a file that was there" 0 '^\{"schema":1,"generation":2,"products":[0-9]+,"catalogs":[0-9]+,"memberships":[0-9]+,"digest":"[0-9a-f]{16}"\}$'
 cmp <(as_set a.out) <(as_set third.out) && verdict=ok || verdict="not ok"
 report "$verdict" "with the same in it"
 ( trap '' XFSZ; ulimit -f 16; "$ctl" --hosted third.shelf export -o third.out >out 2>err )

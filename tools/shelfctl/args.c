@@ -45,6 +45,8 @@ static const struct {
 	[OPT_FORMAT] = { "format", 0, true, false },
 	[OPT_ONCE] = { "once", 0, false, false },
 	[OPT_INTERVAL] = { "interval", 0, true, false },
+	[OPT_ZSTD] = { "zstd", 0, false, false },
+	[OPT_STAT] = { "stat", 0, false, false },
 };
 
 const char *option_name(enum option o)

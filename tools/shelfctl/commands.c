@@ -62,12 +62,30 @@ const struct command commands[] = {
 	  "small batches. --whole refuses what isn't an export from its begin to its\n"
 	  "end, unchanged: a file that is empty, too.",
 	  OPT_BIT(OPT_EXPECT) | OPT_BIT(OPT_NO_WAIT) | OPT_BIT(OPT_WHOLE), A_SHELF, run_apply },
-	{ "data export", "export", "[--output FILE] [--lease SECONDS] [--tries N]",
+	{ "data export", "export", "[--output FILE] [--zstd] [--lease SECONDS] [--tries N]",
 	  "Prints all of the newest snapshot, which it pins, as lines that apply reads;\n"
 	  "with -o or --output to a FILE, which is whole then or not there. If the pin is\n"
 	  "revoked, it says so and begins anew, N times (5) in all: in a pipe with a line\n"
-	  "that takes back those before. --lease: for how long to ask.",
-	  OPT_BIT(OPT_OUTPUT) | OPT_BIT(OPT_LEASE) | OPT_BIT(OPT_TRIES), A_SHELF, run_export },
+	  "that takes back those before. --lease: for how long to ask. --zstd, or a FILE\n"
+	  "whose name ends in .zst: packed by zstd, which all who read exports know.",
+	  OPT_BIT(OPT_ZSTD) | OPT_BIT(OPT_OUTPUT) | OPT_BIT(OPT_LEASE) | OPT_BIT(OPT_TRIES),
+	  A_SHELF, run_export },
+	{ "data restore", "restore", "FILE [--tries N] [--no-wait]",
+	  "Makes the shelf what an export says, whole and with its hash: what isn't in it\n"
+	  "goes. As sync otherwise.",
+	  OPT_BIT(OPT_TRIES) | OPT_BIT(OPT_NO_WAIT), A_SHELF, run_restore },
+	{ "data sync", "sync", "FILE [--tries N] [--no-wait]",
+	  "Makes the shelf what a file says, puts and adds between a begin and an end, by\n"
+	  "what differs and in one commit; what isn't in the file goes. If somebody commits\n"
+	  "meanwhile, it says so and begins anew, N times (5) in all, or from standard\n"
+	  "input (-) once. Memory: 60 to 150 bytes a product and 8 to 16 a membership.",
+	  OPT_BIT(OPT_TRIES) | OPT_BIT(OPT_NO_WAIT), A_SHELF, run_sync },
+	{ "data diff", "diff", "OTHER [--stat]",
+	  "Prints what makes NAME into OTHER, as lines for apply, or with --stat how much\n"
+	  "that is. Each is a FILE, - or shelf:NAME or hosted:PATH; with -s or --hosted that\n"
+	  "is the first. Status 0: they hold the same; 1: they don't; more: trouble. Memory\n"
+	  "as of sync; what differs lies in a temporary file until all has been read.",
+	  OPT_BIT(OPT_STAT), A_SHELF, run_diff },
 	{ "product get", NULL, "ID... [--watch]",
 	  "Prints products, all from one generation. --watch: and again with each\n"
 	  "generation that has changed one of them.",

@@ -16,7 +16,9 @@ enum {
 	STATUS_REFUSED,		/* the shelf or the system said no */
 	STATUS_USAGE,
 	STATUS_ABSENT,		/* get: no such product or catalog */
-	STATUS_INPUT,		/* apply: the file is not what it should be */
+	STATUS_INPUT,		/* the file is not what it should be */
+	STATUS_TROUBLE,		/* diff: as STATUS_REFUSED, which would be an answer */
+	STATUS_DIFFERS = STATUS_REFUSED,
 };
 
 enum option {
@@ -50,6 +52,8 @@ enum option {
 	OPT_FORMAT,
 	OPT_ONCE,
 	OPT_INTERVAL,
+	OPT_ZSTD,
+	OPT_STAT,
 	OPTIONS
 };
 
@@ -123,7 +127,9 @@ int args_id(const char *text, const char *what, __s64 *out);
 /* out.c */
 extern bool json_output;
 extern bool json_pretty;	/* --pretty */
-/* Says "shelfctl: ..." or its JSON form on stderr and returns @status. */
+/* What fail() makes of STATUS_REFUSED. */
+extern int refused_as;
+/* Says "shelfctl: ..." or its JSON form on stderr and returns @status, or @refused_as. */
 int fail(int status, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* The same for FILE:LINE:COLUMN; @column 0: the whole line. */
@@ -171,6 +177,9 @@ int run_get(const struct args *a);
 int run_product_get(const struct args *a);
 int run_catalog_get(const struct args *a);
 int run_export(const struct args *a);
+int run_restore(const struct args *a);
+int run_sync(const struct args *a);
+int run_diff(const struct args *a);
 int run_pins(const struct args *a);
 int run_trim(const struct args *a);
 int run_stats(const struct args *a);

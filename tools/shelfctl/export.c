@@ -7,6 +7,7 @@
  * taken back and begun anew: by cutting the file off, or in a pipe by a line that
  * tells apply to forget the lines before.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +37,7 @@ struct export {
 	__u64 products;
 	__u64 catalogs;
 	__u64 members;
+	__u64 digest;
 	struct shelf_product product[SCAN_RECORDS];
 	struct shelf_catalog catalog[SCAN_RECORDS];
 	__s64 ids[LINE_IDS];
@@ -57,6 +59,27 @@ static int export_product(struct export *e, const struct shelf_product *p)
 	return output_error(&e->out);
 }
 
+/*
+ * Each call brings whole leaves, in the order of their places. Within a leaf the order
+ * tells what has been where before, so it goes: of the same content under the same seed
+ * come the same bytes.
+ */
+static int compare_products(const void *a, const void *b, void *seed)
+{
+	__u64 x = shelf_place(shelf_hash(((const struct shelf_product *)a)->id, *(__u64 *)seed));
+	__u64 y = shelf_place(shelf_hash(((const struct shelf_product *)b)->id, *(__u64 *)seed));
+
+	return (x > y) - (x < y);
+}
+
+static int compare_catalogs(const void *a, const void *b, void *seed)
+{
+	__u64 x = shelf_place(shelf_hash(((const struct shelf_catalog *)a)->id, *(__u64 *)seed));
+	__u64 y = shelf_place(shelf_hash(((const struct shelf_catalog *)b)->id, *(__u64 *)seed));
+
+	return (x > y) - (x < y);
+}
+
 static int export_products(struct export *e)
 {
 	struct shelf_scan at = { 0 };
@@ -65,6 +88,9 @@ static int export_products(struct export *e)
 
 	do {
 		n = shelf_pin_products(&e->pin, &at, e->product, SCAN_RECORDS);
+		if (n > 0)
+			qsort_r(e->product, (size_t)n, sizeof(e->product[0]),
+				compare_products, &e->shelf->seed);
 		for (i = 0; !ret && i < n; i++)
 			ret = export_product(e, &e->product[i]);
 	} while (!ret && n > 0);
@@ -98,6 +124,9 @@ static int export_catalogs(struct export *e)
 
 	do {
 		n = shelf_pin_catalogs(&e->pin, &at, e->catalog, SCAN_RECORDS);
+		if (n > 0)
+			qsort_r(e->catalog, (size_t)n, sizeof(e->catalog[0]),
+				compare_catalogs, &e->shelf->seed);
 		for (i = 0; !ret && i < n; i++)
 			ret = export_catalog(e, e->catalog[i].id);
 	} while (!ret && n > 0);
@@ -213,7 +242,9 @@ static int export_all(struct export *e)
 	}
 	if (ret)
 		return failed(e, ret);
-	fprintf(e->out.to, "{\"op\":\"end\",\"hash\":\"%016llx\"}\n", output_hash(&e->out));
+	e->digest = output_digest(&e->out);
+	fprintf(e->out.to, "{\"op\":\"end\",\"digest\":\"%016llx\",\"hash\":\"%016llx\"}\n",
+		e->digest, output_hash(&e->out));
 	ret = output_error(&e->out);
 	return ret ? output_broken(&e->out, ret) : output_finish(&e->out);
 }
@@ -222,11 +253,14 @@ static void print_result(const struct export *e)
 {
 	if (json_output)
 		print_document("\"generation\":%llu,\"products\":%llu,"
-			       "\"catalogs\":%llu,\"memberships\":%llu",
-			       e->pin.generation, e->products, e->catalogs, e->members);
+			       "\"catalogs\":%llu,\"memberships\":%llu,"
+			       "\"digest\":\"%016llx\"",
+			       e->pin.generation, e->products, e->catalogs, e->members,
+			       e->digest);
 	else
-		printf("generation %llu products %llu catalogs %llu memberships %llu\n",
-		       e->pin.generation, e->products, e->catalogs, e->members);
+		printf("generation %llu products %llu catalogs %llu memberships %llu digest %016llx\n",
+		       e->pin.generation, e->products, e->catalogs, e->members,
+		       e->digest);
 }
 
 static int arguments(struct export *e, const struct args *a)
@@ -246,7 +280,8 @@ static int export_shelf(struct export *e, const struct args *a)
 
 	if (status)
 		return status;
-	status = output_open(&e->out, a->value[OPT_OUTPUT]);
+	status = output_open(&e->out, a->value[OPT_OUTPUT],
+			     a->value[OPT_ZSTD]);
 	if (!status) {
 		status = export_all(e);
 		output_drop(&e->out);

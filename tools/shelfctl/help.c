@@ -53,13 +53,14 @@ static const char input_format[] =
 "An export stands between two lines more, and where it had to begin anew there is\n"
 "a third, which takes back all lines before:\n"
 "\n"
-"  {\"op\":\"begin\"}  {\"op\":\"end\",\"hash\":\"...\"}  {\"op\":\"restart\"}\n"
+"  {\"op\":\"begin\"}  {\"op\":\"end\",\"digest\":\"...\",\"hash\":\"...\"}  {\"op\":\"restart\"}\n"
 "\n"
 "A begin without its end is refused: what follows it may not be all. So are lines\n"
 "that are not those of which the hash is; without a hash they are believed.\n"
 "\n"
-"Exit status: 0 done; 1 the shelf or the system said no; 2 usage; 3 get: no\n"
-"such product or catalog; 4 the apply file is wrong, at FILE:LINE:COLUMN.\n";
+"Exit status: 0 done; 1 the shelf or the system said no, of diff: they differ; 2\n"
+"usage; 3 get: no such product or catalog; 4 a file of lines is wrong, at\n"
+"FILE:LINE:COLUMN; 5 diff: the shelf or the system said no.\n";
 
 /* An object that can be left out is in brackets. */
 static void print_usage(const struct command *c)

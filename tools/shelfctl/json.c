@@ -192,16 +192,28 @@ static bool take_members(struct parse *p, const json_t *v, struct span at)
 }
 
 /* As export prints it, and no other way. */
-static bool take_hash(struct parse *p, const json_t *v, struct span at)
+static bool take_hex(struct parse *p, const json_t *v, struct span at, const char *name,
+		     __u64 *out)
 {
 	const char *text = json_string_value(v);
 
 	if (!text || json_string_length(v) != HASH_DIGITS ||
 	    strspn(text, "0123456789abcdef") != HASH_DIGITS)
-		return wrong(p, at.value, "hash is not 16 lower-case hexadecimal digits");
-	p->line->hash = strtoull(text, NULL, 16);
-	p->line->hashed = true;
+		return wrong(p, at.value, "%s is not 16 lower-case hexadecimal digits", name);
+	*out = strtoull(text, NULL, 16);
 	return true;
+}
+
+static bool take_hash(struct parse *p, const json_t *v, struct span at)
+{
+	p->line->hashed = true;
+	return take_hex(p, v, at, "hash", &p->line->hash);
+}
+
+static bool take_digest(struct parse *p, const json_t *v, struct span at)
+{
+	p->line->digested = true;
+	return take_hex(p, v, at, "digest", &p->line->digest);
 }
 
 /* Fields and the operations that they belong to. */
@@ -224,6 +236,7 @@ static const struct field {
 	{ "generation", PRINTED_OPS, 0, take_ignored },
 	{ "total", KIND(SHELF_OP_CATALOG_ADD), 0, take_ignored },
 	{ "hash", KIND(LINE_END), 0, take_hash },
+	{ "digest", KIND(LINE_END), 0, take_digest },
 };
 
 #define FIELDS (sizeof(fields) / sizeof(fields[0]))
@@ -329,6 +342,7 @@ bool line_parse(struct line *l, const char *text, size_t n, struct line_error *e
 	memset(&l->change, 0, sizeof(l->change));
 	l->members_count = 0;
 	l->hashed = false;
+	l->digested = false;
 	if (nul)	/* which the parser would pass over, behind a number */
 		return wrong(&p, (size_t)(nul - text), "a NUL byte");
 	/* Anything may be a JSON text, so that "not an object" is said by us. */

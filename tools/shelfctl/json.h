@@ -26,12 +26,15 @@ enum {
  * @change: of a put or patch; its id is that of every operation
  * @members: of a catalog's add or remove
  * @hashed: an end tells the @hash of the lines before it
+ * @digested: and the @digest of what they say, in any order
  */
 struct line {
 	unsigned int kind;
 	struct shelf_change change;
 	bool hashed;
+	bool digested;
 	__u64 hash;
+	__u64 digest;
 	__s64 *members;
 	size_t members_count;
 	size_t members_room;
@@ -57,6 +60,8 @@ void line_free(struct line *l);
  */
 void print_put(FILE *to, const struct shelf_product *p, const unsigned char *attrs,
 	       bool generation);
+/* The member of the object, behind a comma. */
+void print_attrs(FILE *to, const unsigned char *attrs, size_t n);
 void print_add(FILE *to, const struct shelf_cursor *c, const __s64 *ids, long n,
 	       bool generation);
 

@@ -15,6 +15,12 @@
 
 bool json_output;
 bool json_pretty;
+int refused_as = STATUS_REFUSED;
+
+static int told_as(int status)
+{
+	return status == STATUS_REFUSED ? refused_as : status;
+}
 
 /*
  * Messages quote what the user gave us. A terminal must not obey it, and JSON
@@ -77,6 +83,7 @@ int fail(int status, int error, const char *format, ...)
 	char message[1024];
 	va_list args;
 
+	status = told_as(status);
 	va_start(args, format);
 	vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
@@ -123,6 +130,7 @@ int fail_at(int status, int error, const char *file, __u64 line, size_t column,
 {
 	char plain[1024], name[4096];
 
+	status = told_as(status);
 	snprintf(plain, sizeof(plain), "%s", message);
 	snprintf(name, sizeof(name), "%s", file);
 	make_plain(plain);

@@ -19,23 +19,84 @@ static int broken(const char *name, int error)
 	return fail(STATUS_REFUSED, error, "%s: %s", name, strerror(-error));
 }
 
-/* In place of the C library's own, so that all that is written is hashed on its way. */
-static ssize_t write_hashed(void *cookie, const char *text, size_t n)
+static bool write_all(int fd, const char *text, size_t n)
 {
-	struct output *o = cookie;
 	size_t done = 0;
 	ssize_t ret;
 
 	while (done < n) {
-		ret = write(o->fd, text + done, n - done);
+		ret = write(fd, text + done, n - done);
 		if (ret < 0 && errno == EINTR)
 			continue;
 		if (ret <= 0)
-			return 0;
+			return false;
 		done += (size_t)ret;
 	}
+	return true;
+}
+
+/* Without @end what zstd has in hand may stay there. */
+static bool write_packed(struct output *o, const char *text, size_t n, bool end)
+{
+	ZSTD_inBuffer in = { text, n, 0 };
+	size_t left;
+
+	do {
+		ZSTD_outBuffer out = { o->packed, ZSTD_CStreamOutSize(), 0 };
+
+		left = ZSTD_compressStream2(o->zstd, &out, &in, end ? ZSTD_e_end : ZSTD_e_continue);
+		if (ZSTD_isError(left)) {
+			errno = ENOMEM;
+			return false;
+		}
+		if (!write_all(o->fd, o->packed, out.pos))
+			return false;
+	} while (end ? left : in.pos < n);
+	return true;
+}
+
+static void digest_lines(struct output *o, const char *text, size_t n)
+{
+	const char *end;
+
+	while ((end = memchr(text, '\n', n))) {
+		XXH3_64bits_update(o->line, text, (size_t)(end - text));
+		if (o->lines++)
+			o->digest += XXH3_64bits_digest(o->line);
+		XXH3_64bits_reset(o->line);
+		n -= (size_t)(end + 1 - text);
+		text = end + 1;
+	}
+	XXH3_64bits_update(o->line, text, n);
+}
+
+static void reset_hashes(struct output *o)
+{
+	XXH3_64bits_reset(o->hash);
+	XXH3_64bits_reset(o->line);
+	o->lines = 0;
+	o->digest = 0;
+}
+
+/* In place of the C library's own, so that all that is written is hashed on its way. */
+static ssize_t write_hashed(void *cookie, const char *text, size_t n)
+{
+	struct output *o = cookie;
+
+	if (o->zstd ? !write_packed(o, text, n, false) : !write_all(o->fd, text, n))
+		return 0;
 	XXH3_64bits_update(o->hash, text, n);
+	digest_lines(o, text, n);
 	return (ssize_t)n;
+}
+
+/* With a sum over each frame: zstd and other tools find what flipped, too. */
+static void open_zstd(struct output *o)
+{
+	o->zstd = ZSTD_createCCtx();
+	if (!o->zstd || ZSTD_isError(ZSTD_CCtx_setParameter(o->zstd, ZSTD_c_checksumFlag, 1)))
+		exit(fail(STATUS_REFUSED, -ENOMEM, "out of memory"));
+	o->packed = xalloc(NULL, ZSTD_CStreamOutSize(), 1);
 }
 
 static void open_stream(struct output *o)
@@ -43,18 +104,25 @@ static void open_stream(struct output *o)
 	static const cookie_io_functions_t calls = { .write = write_hashed };
 
 	o->hash = XXH3_createState();
-	o->to = o->hash ? fopencookie(o, "w", calls) : NULL;
+	o->line = XXH3_createState();
+	o->to = o->hash && o->line ? fopencookie(o, "w", calls) : NULL;
 	if (!o->to || setvbuf(o->to, NULL, _IOFBF, STREAM_BYTES))
 		exit(fail(STATUS_REFUSED, -ENOMEM, "out of memory"));
-	XXH3_64bits_reset(o->hash);
+	reset_hashes(o);
 }
 
 static void close_stream(struct output *o)
 {
 	fclose(o->to);
 	XXH3_freeState(o->hash);
+	XXH3_freeState(o->line);
+	ZSTD_freeCCtx(o->zstd);
+	free(o->packed);
 	o->to = NULL;
 	o->hash = NULL;
+	o->line = NULL;
+	o->zstd = NULL;
+	o->packed = NULL;
 }
 
 /*
@@ -120,7 +188,14 @@ static int take_file(struct output *o, const char *file)
 	return STATUS_REFUSED;
 }
 
-int output_open(struct output *o, const char *file)
+static bool is_packed_name(const char *file)
+{
+	size_t n = file ? strlen(file) : 0;
+
+	return n > 4 && !strcmp(file + n - 4, ".zst");
+}
+
+int output_open(struct output *o, const char *file, bool zstd)
 {
 	int status = STATUS_OK;
 
@@ -131,6 +206,8 @@ int output_open(struct output *o, const char *file)
 		take_stdout(o);
 	if (!status)
 		open_stream(o);
+	if (!status && (zstd || is_packed_name(file)))
+		open_zstd(o);
 	return status;
 }
 
@@ -156,9 +233,11 @@ int output_rewind(struct output *o)
 {
 	if (fflush(o->to))
 		return last_error();
-	XXH3_64bits_reset(o->hash);
+	reset_hashes(o);
 	if (o->start < 0)
 		return 0;
+	if (o->zstd)
+		ZSTD_CCtx_reset(o->zstd, ZSTD_reset_session_only);
 	if (ftruncate(o->fd, o->start) || lseek(o->fd, o->start, SEEK_SET) < 0)
 		return last_error();
 	return 1;
@@ -168,6 +247,12 @@ __u64 output_hash(struct output *o)
 {
 	fflush(o->to);	/* whose failure output_error() tells of */
 	return XXH3_64bits_digest(o->hash);
+}
+
+__u64 output_digest(struct output *o)
+{
+	fflush(o->to);
+	return o->digest;
 }
 
 /*
@@ -205,7 +290,8 @@ static int file_finish(struct output *o)
 
 int output_finish(struct output *o)
 {
-	if (fflush(o->to) || ferror(o->to))
+	if (fflush(o->to) || ferror(o->to) ||
+	    (o->zstd && !write_packed(o, NULL, 0, true)))
 		return output_broken(o, last_error());
 	return o->temp ? file_finish(o) : STATUS_OK;
 }

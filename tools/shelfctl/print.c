@@ -30,7 +30,7 @@ static bool is_attrs(const unsigned char *attrs, size_t n)
 	return is;
 }
 
-static void print_attrs(FILE *to, const unsigned char *attrs, size_t n)
+void print_attrs(FILE *to, const unsigned char *attrs, size_t n)
 {
 	char *text;
 

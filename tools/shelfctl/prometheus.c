@@ -200,7 +200,7 @@ static int read_all(struct values **v, size_t *n)
 static int print_to(const char *file, const struct values *v, size_t n)
 {
 	struct output out;
-	int status = output_open(&out, file);
+	int status = output_open(&out, file, false);
 
 	if (status)
 		return status;

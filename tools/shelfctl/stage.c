@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+#include "lines.h"
+
+int line_stage(const struct line *l, struct shelf_batch *b, struct shelf_error *err)
+{
+	switch (l->kind) {
+	case SHELF_OP_PUT:
+		return shelf_batch_put(b, &l->change, err);
+	case SHELF_OP_PATCH:
+		return shelf_batch_patch(b, &l->change, err);
+	case SHELF_OP_DELETE:
+		return shelf_batch_delete(b, l->change.id, err);
+	case SHELF_OP_CATALOG_ADD:
+		return shelf_batch_add(b, l->change.id, l->members, l->members_count, err);
+	case SHELF_OP_CATALOG_REMOVE:
+		return shelf_batch_remove(b, l->change.id, l->members, l->members_count, err);
+	default:
+		return shelf_batch_catalog_delete(b, l->change.id, err);
+	}
+}
+
+__u64 line_ops(const struct line *l)
+{
+	return l->members_count ?
+	       (l->members_count + SHELF_MEMBERS_MAX - 1) / SHELF_MEMBERS_MAX : 1;
+}
