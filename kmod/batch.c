@@ -56,8 +56,8 @@ static const char *name_wrong(const u8 *name, u32 len)
 	u32 i;
 
 	for (i = 0; i < len; i++)
-		if (name[i] < ' ' || name[i] == 0x7f)
-			return "a source's name has a control character";
+		if (name[i] < ' ' || name[i] > '~')
+			return "a source's name is not printable ASCII";
 	return NULL;
 }
 
@@ -65,6 +65,8 @@ static const char *source_wrong(const struct op *op, const void *name)
 {
 	if (!op->len || op->len > SHELF_SOURCE_MAX)
 		return "a source's name is 1 to 255 bytes";
+	if (op->kind != SHELF_OP_SOURCE_DELETE && op->last > S64_MAX)
+		return "LAST is above 2^63 - 1";
 	if (op->kind == SHELF_OP_SEQUENCE && op->last < op->first)
 		return "LAST is below FIRST";
 	return name_wrong(name, op->len);

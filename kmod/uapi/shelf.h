@@ -610,10 +610,10 @@ enum shelf_op_attr {
 	SHELF_OP_A_ATTRS,		/* bytes, 0 to SHELF_ATTRS_MAX */
 	SHELF_OP_A_CATALOG,		/* s64 */
 	SHELF_OP_A_MEMBERS,		/* s64[1 to SHELF_MEMBERS_MAX] */
-	/* bytes, 1 to SHELF_SOURCE_MAX, none below space */
+	/* 1 to SHELF_SOURCE_MAX bytes of printable ASCII */
 	SHELF_OP_A_SOURCE,
 	SHELF_OP_A_FIRST,		/* u64, of the batch's sequence numbers */
-	SHELF_OP_A_LAST,		/* u64, not below FIRST */
+	SHELF_OP_A_LAST,		/* u64, from FIRST to 2^63 - 1 */
 	SHELF_OP_A_NO_GAP,		/* flag: FIRST has to follow what was last */
 	__SHELF_OP_A_MAX
 };

@@ -127,7 +127,7 @@ sort >wanted <<'END'
 END
 same "differ by this and no more" <(sort out) wanted
 differ hosted:old hosted:new --stat -j
-check "in numbers" 1 '^\{"schema":1,"ops":11,"put":1,"patched":3,"deleted":1,"unchanged":0,"members_added":3,"members_removed":7,"catalogs_deleted":1\}$'
+check "in numbers" 1 '^\{"schema":1,"ops":11,"put":1,"patched":3,"deleted":1,"unchanged":0,"members_added":3,"members_removed":7,"catalogs_deleted":1,"sources":0\}$'
 differ nowhere.out hosted:a
 check "a file that isn't there is trouble" 5 '' 'nowhere.out: No such file'
 differ a.out hosted:nowhere -j

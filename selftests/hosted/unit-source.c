@@ -104,9 +104,9 @@ static void test_once(void **state)
 	refused(h, numbered("topic/0", 9, 12, 2), -EILSEQ, "a part of its numbers");
 	b = numbered("topic/0", 10, 10, 3);
 	assert_false(must_commit(h, &b).repeated);
-	b = numbered("topic/0", 100, U64_MAX, 4);
+	b = numbered("topic/0", 100, INT64_MAX, 4);
 	assert_false(must_commit(h, &b).repeated);
-	assert_int_equal(source(h, "topic/0")->last, U64_MAX);
+	assert_int_equal(source(h, "topic/0")->last, INT64_MAX);
 	store_account(&h->store);
 	hosted_close(h);
 }
@@ -216,14 +216,16 @@ static void test_names(void **state)
 	assert_int_equal(stage_source(&b, SHELF_OP_SOURCE, "", 0, 1, 0), -EINVAL);
 	assert_int_equal(stage_source(&b, SHELF_OP_SOURCE, "a\nb", 0, 1, 0), -EINVAL);
 	assert_int_equal(stage_source(&b, SHELF_OP_SOURCE, "a\x7f", 0, 1, 0), -EINVAL);
+	assert_int_equal(stage_source(&b, SHELF_OP_SOURCE, "\xc3\xa4", 0, 1, 0), -EINVAL);
 	assert_int_equal(stage_source(&b, SHELF_OP_SEQUENCE, "a", 2, 1, 0), -EINVAL);
+	assert_int_equal(stage_source(&b, SHELF_OP_SOURCE, "a", 0, 1ULL << 63, 0), -EINVAL);
 	name[SHELF_SOURCE_MAX] = 0;
 	assert_int_equal(stage_source(&b, SHELF_OP_SOURCE, name, 0, 1, 0), 0);
-	assert_int_equal(stage_source(&b, SHELF_OP_SOURCE, "\xc3\xa4", 0, 2, 0), 0);
+	assert_int_equal(stage_source(&b, SHELF_OP_SOURCE, "~ ", 0, 2, 0), 0);
 	must_commit(h, &b);
 	memcpy(&p, source(h, name), sizeof(p));
 	assert_int_equal(p.attrs_len, SHELF_SOURCE_MAX);
-	assert_int_equal(source(h, "\xc3\xa4")->last, 2);
+	assert_int_equal(source(h, "~ ")->last, 2);
 	hosted_close(h);
 }
 

@@ -394,7 +394,8 @@ int shelf_batch_catalog_delete(struct shelf_batch *b, __s64 catalog,
  * numbers of several sources; it is a repeat if all have been applied, and refused
  * (EILSEQ) if some have. With SHELF_NO_GAP it is also refused unless @first follows on
  * the last one applied; a source that is not known has no gap. @source: 1 to
- * SHELF_SOURCE_MAX bytes without control characters, such as TOPIC/PARTITION.
+ * SHELF_SOURCE_MAX bytes of printable ASCII, such as TOPIC/PARTITION. @last: below
+ * 2^63.
  */
 #define SHELF_NO_GAP	1U
 int shelf_batch_sequence(struct shelf_batch *b, const char *source, __u64 first,

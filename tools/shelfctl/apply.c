@@ -175,8 +175,12 @@ static void print_result(const struct shelf_result *r)
 	if (json_output)
 		print_document("\"generation\":%llu,\"ops\":%llu,\"absent\":%llu,"
 			       "\"pages\":%llu,\"draft_ns\":%llu,\"publish_ns\":%llu,"
-			       "\"grace_ns\":%llu", r->generation, r->ops, r->absent,
-			       r->pages, r->draft_ns, r->publish_ns, r->grace_ns);
+			       "\"grace_ns\":%llu,\"repeated\":%s", r->generation, r->ops,
+			       r->absent, r->pages, r->draft_ns, r->publish_ns, r->grace_ns,
+			       r->repeated ? "true" : "false");
+	else if (r->repeated)
+		printf("generation %llu has it already: a repeat, nothing was changed\n",
+		       r->generation);
 	else
 		printf("generation %llu ops %llu absent %llu pages %llu "
 		       "draft %.3f ms publish %.3f ms grace %.3f ms\n",

@@ -140,10 +140,36 @@ static int take_catalog(struct full *f, __s64 id, const __s64 *members, size_t n
 	return change_catalog(d, id, members, n);
 }
 
+static int source_line(struct delta *d, unsigned int kind, const char *name, __u64 last)
+{
+	struct line op = { .kind = kind, .last = last };
+
+	strcpy(op.source, name);
+	d->counts.sources++;
+	return emit(d, &op);
+}
+
+static int take_source(struct full *f, const char *name, __u64 last)
+{
+	struct delta *d = (struct delta *)f;
+	struct indexed_source *e = index_source(d->from, name);
+
+	if (e->state & INDEX_SEEN)
+		return -EEXIST;
+	d->sources = true;
+	e->state |= INDEX_SEEN;
+	if (e->state & INDEX_HAD && e->last == last)
+		return 0;
+	return source_line(d, SHELF_OP_SOURCE, name, last);
+}
+
 static int take_again(struct full *f)
 {
 	struct delta *d = (struct delta *)f;
 	__u32 i;
+
+	for (i = 0; i < d->from->sources.count; i++)
+		index_nth_source(d->from, i)->state &= INDEX_HAD;
 
 	for (i = 0; i < d->from->products.count; i++)
 		index_nth_product(d->from, i)->state &= INDEX_HAD;
@@ -188,17 +214,34 @@ static int delete_catalogs(struct delta *d)
 	return status;
 }
 
+/* A file that says nothing of sources leaves them alone. */
+static int delete_sources(struct delta *d)
+{
+	int status = 0;
+	__u32 i;
+
+	for (i = 0; d->sources && !status && i < d->from->sources.count; i++) {
+		const struct indexed_source *e = index_nth_source(d->from, i);
+
+		if (e->state == INDEX_HAD)
+			status = source_line(d, SHELF_OP_SOURCE_DELETE, e->name, 0);
+	}
+	return status;
+}
+
 int delta_finish(struct delta *d)
 {
 	int status = delete_products(d);
 
-	return status ? status : delete_catalogs(d);
+	if (!status)
+		status = delete_catalogs(d);
+	return status ? status : delete_sources(d);
 }
 
 void delta_init(struct delta *d, struct index *from)
 {
 	memset(d, 0, sizeof(*d));
-	d->full = (struct full){ take_again, take_product, take_catalog };
+	d->full = (struct full){ take_again, take_product, take_catalog, take_source };
 	d->from = from;
 }
 
@@ -212,9 +255,10 @@ void delta_print(FILE *to, const struct delta_counts *c)
 {
 	fprintf(to, json_output ?
 	       ",\"ops\":%llu,\"put\":%llu,\"patched\":%llu,\"deleted\":%llu,\"unchanged\":%llu,"
-	       "\"members_added\":%llu,\"members_removed\":%llu,\"catalogs_deleted\":%llu" :
+	       "\"members_added\":%llu,\"members_removed\":%llu,\"catalogs_deleted\":%llu,"
+	       "\"sources\":%llu" :
 	       "ops %llu put %llu patched %llu deleted %llu unchanged %llu members added %llu "
-	       "removed %llu catalogs deleted %llu",
+	       "removed %llu catalogs deleted %llu sources %llu",
 	       c->ops, c->put, c->patched, c->deleted, c->unchanged, c->added, c->removed,
-	       c->catalogs_deleted);
+	       c->catalogs_deleted, c->sources);
 }

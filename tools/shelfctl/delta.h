@@ -16,6 +16,7 @@ struct delta_counts {
 	__u64 added;		/* members */
 	__u64 removed;
 	__u64 catalogs_deleted;
+	__u64 sources;		/* set or forgotten */
 };
 
 /**
@@ -23,6 +24,7 @@ struct delta_counts {
  * @full: takes the other
  * @emit: an operation; returns 0 or a status, having told
  * @again: all operations are to be forgotten; the same
+ * @sources: those go that the other does not have: it has some, or is a checkpoint
  */
 struct delta {
 	struct full full;
@@ -30,6 +32,7 @@ struct delta {
 	int (*emit)(void *arg, const struct line *op);
 	int (*again)(void *arg);
 	void *arg;
+	bool sources;
 	struct delta_counts counts;
 	struct members add;
 	struct members remove;

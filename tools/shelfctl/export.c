@@ -40,6 +40,7 @@ struct export {
 	__u64 digest;
 	struct shelf_product product[SCAN_RECORDS];
 	struct shelf_catalog catalog[SCAN_RECORDS];
+	struct shelf_source source[SCAN_RECORDS];
 	__s64 ids[LINE_IDS];
 	unsigned char attrs[SHELF_ATTRS_MAX];
 };
@@ -116,6 +117,41 @@ static int export_catalog(struct export *e, __s64 id)
 	return ret ? ret : (int)n;
 }
 
+static int compare_sources(const void *a, const void *b)
+{
+	__s64 x = ((const struct shelf_source *)a)->id, y = ((const struct shelf_source *)b)->id;
+
+	return (x > y) - (x < y);
+}
+
+static int export_source(struct export *e, const struct shelf_source *s)
+{
+	char name[SHELF_SOURCE_MAX + 1];
+	long n = shelf_pin_source_name(&e->pin, s, name);
+
+	if (n < 0)
+		return (int)n;
+	print_source(e->out.to, name, s->last, NULL);
+	return output_error(&e->out);
+}
+
+/* P6. So that what is restored is where it was. */
+static int export_sources(struct export *e)
+{
+	struct shelf_scan at = { 0 };
+	int ret = 0;
+	long n, i;
+
+	do {
+		n = shelf_pin_sources(&e->pin, &at, e->source, SCAN_RECORDS);
+		if (n > 0)
+			qsort(e->source, (size_t)n, sizeof(e->source[0]), compare_sources);
+		for (i = 0; !ret && i < n; i++)
+			ret = export_source(e, &e->source[i]);
+	} while (!ret && n > 0);
+	return ret ? ret : (int)n;
+}
+
 static int export_catalogs(struct export *e)
 {
 	struct shelf_scan at = { 0 };
@@ -149,6 +185,8 @@ static int export_snapshot(struct export *e)
 		ret = export_products(e);
 	if (!ret)
 		ret = export_catalogs(e);
+	if (!ret)
+		ret = export_sources(e);
 	if (!ret)
 		ret = check_whole(e, &info);
 	if (!ret && !shelf_pin_valid(&e->pin))

@@ -12,6 +12,7 @@
  * @again: what has been taken is to be forgotten
  * @product: all of a put; what is not given is 0
  * @catalog: all of its members, ascending, at least one
+ * @source: how far it has come
  *
  * Each returns 0, a status, having told, or -EEXIST: it has had this one already.
  */
@@ -19,6 +20,7 @@ struct full {
 	int (*again)(struct full *f);
 	int (*product)(struct full *f, const struct shelf_change *p);
 	int (*catalog)(struct full *f, __s64 id, const __s64 *members, size_t n);
+	int (*source)(struct full *f, const char *name, __u64 last);
 };
 
 struct members {

@@ -94,6 +94,18 @@ static int take_members(struct full_file *file, struct full *f)
 	return ret;
 }
 
+static int take_source(struct full_file *file, struct full *f)
+{
+	const struct line *line = &file->lines.line;
+	int ret = finish_catalog(file, f);
+
+	if (!ret)
+		ret = f->source(f, line->source, line->last);
+	if (ret == -EEXIST)
+		return lines_wrong(&file->lines, file->lines.number, "this source is there twice");
+	return ret;
+}
+
 static int take_line(struct full_file *file, struct full *f)
 {
 	struct lines *l = &file->lines;
@@ -103,13 +115,15 @@ static int take_line(struct full_file *file, struct full *f)
 		return take_product(file, f);
 	case SHELF_OP_CATALOG_ADD:
 		return take_members(file, f);
+	case SHELF_OP_SOURCE:
+		return take_source(file, f);
 	case LINE_BEGIN:
 		return l->exports ? lines_wrong(l, l->number, "a second export") : 0;
 	case LINE_RESTART:
 		file->members.count = 0;
 		return f->again(f);
 	default:
-		return lines_wrong(l, l->number, "not an export: it has puts and adds alone");
+		return lines_wrong(l, l->number, "not an export: it has puts, adds and sources alone");
 	}
 }
 

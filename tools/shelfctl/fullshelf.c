@@ -17,6 +17,7 @@ struct scan {
 	struct members members;
 	struct shelf_product product[SCAN_RECORDS];
 	struct shelf_catalog catalog[SCAN_RECORDS];
+	struct shelf_source source[SCAN_RECORDS];
 	__s64 ids[LINE_IDS];
 	unsigned char attrs[SHELF_ATTRS_MAX];
 };
@@ -87,6 +88,30 @@ static int take_catalogs(struct scan *s)
 	return ret ? ret : (int)n;
 }
 
+static int take_source(struct scan *s, const struct shelf_source *source)
+{
+	char name[SHELF_SOURCE_MAX + 1];
+	long n = shelf_pin_source_name(&s->pin, source, name);
+
+	if (n < 0)
+		return (int)n;
+	return n == source->name_len ? s->full->source(s->full, name, source->last) : -EINVAL;
+}
+
+static int take_sources(struct scan *s)
+{
+	struct shelf_scan at = { 0 };
+	int ret = 0;
+	long n, i;
+
+	do {
+		n = shelf_pin_sources(&s->pin, &at, s->source, SCAN_RECORDS);
+		for (i = 0; !ret && i < n; i++)
+			ret = take_source(s, &s->source[i]);
+	} while (!ret && n > 0);
+	return ret ? ret : (int)n;
+}
+
 static int take_all(struct scan *s)
 {
 	struct shelf_ioc_info info;
@@ -96,6 +121,8 @@ static int take_all(struct scan *s)
 		ret = take_products(s);
 	if (!ret)
 		ret = take_catalogs(s);
+	if (!ret)
+		ret = take_sources(s);
 	if (!ret && !shelf_pin_valid(&s->pin))
 		ret = -ESTALE;
 	if (!ret && (s->products != info.products || s->catalogs != info.catalogs ||

@@ -68,6 +68,11 @@ struct indexed_catalog *index_catalog(struct index *x, __s64 id)
 	return table_take(&x->catalogs, id);
 }
 
+struct indexed_source *index_source(struct index *x, const char *name)
+{
+	return table_take(&x->sources, shelf_source_id(name, strlen(name)));
+}
+
 XXH128_hash_t index_attrs(const struct index *x, const struct shelf_change *p)
 {
 	return XXH3_128bits_withSecret(p->attrs_len ? p->attrs : "", p->attrs_len, x->secret,
@@ -80,6 +85,7 @@ static int take_again(struct full *f)
 
 	table_empty(&x->products);
 	table_empty(&x->catalogs);
+	table_empty(&x->sources);
 	x->members.count = 0;
 	return 0;
 }
@@ -117,19 +123,33 @@ static int take_catalog(struct full *f, __s64 id, const __s64 *members, size_t n
 	return 0;
 }
 
+static int take_source(struct full *f, const char *name, __u64 last)
+{
+	struct indexed_source *e = index_source((struct index *)f, name);
+
+	if (e->state)
+		return -EEXIST;
+	e->state = INDEX_HAD;
+	e->last = last;
+	strcpy(e->name, name);
+	return 0;
+}
+
 void index_init(struct index *x)
 {
 	__u64 seed[2];
 
 	memset(x, 0, sizeof(*x));
-	x->full = (struct full){ take_again, take_product, take_catalog };
+	x->full = (struct full){ take_again, take_product, take_catalog, take_source };
 	x->products.size = sizeof(struct indexed_product);
 	x->catalogs.size = sizeof(struct indexed_catalog);
+	x->sources.size = sizeof(struct indexed_source);
 	if (getrandom(seed, sizeof(seed), 0) != sizeof(seed) ||
 	    getrandom(x->secret, sizeof(x->secret), 0) != sizeof(x->secret))
 		exit(fail(STATUS_REFUSED, -EIO, "no random numbers"));
 	x->products.seed = seed[0];
 	x->catalogs.seed = seed[1];
+	x->sources.seed = seed[1];
 }
 
 void index_free(struct index *x)
@@ -138,5 +158,7 @@ void index_free(struct index *x)
 	free(x->products.slot);
 	free(x->catalogs.entry);
 	free(x->catalogs.slot);
+	free(x->sources.entry);
+	free(x->sources.slot);
 	free(x->members.id);
 }

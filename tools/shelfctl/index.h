@@ -39,6 +39,14 @@ struct indexed_catalog {
 	__u8 state;
 };
 
+/* @id: shelf_source_id() of the name */
+struct indexed_source {
+	__s64 id;
+	__u64 last;
+	__u8 state;
+	char name[SHELF_SOURCE_MAX + 1];
+};
+
 #define INDEX_SECRET	192
 
 /**
@@ -50,6 +58,7 @@ struct index {
 	struct full full;
 	struct table products;
 	struct table catalogs;
+	struct table sources;
 	struct members members;
 	unsigned char secret[INDEX_SECRET];
 };
@@ -59,6 +68,7 @@ void index_free(struct index *x);
 /* That of @id, made with state 0 unless there is one. It moves when another is made. */
 struct indexed_product *index_product(struct index *x, __s64 id);
 struct indexed_catalog *index_catalog(struct index *x, __s64 id);
+struct indexed_source *index_source(struct index *x, const char *name);
 XXH128_hash_t index_attrs(const struct index *x, const struct shelf_change *p);
 
 static inline struct indexed_product *index_nth_product(const struct index *x, __u32 n)
@@ -69,6 +79,11 @@ static inline struct indexed_product *index_nth_product(const struct index *x, _
 static inline struct indexed_catalog *index_nth_catalog(const struct index *x, __u32 n)
 {
 	return (struct indexed_catalog *)x->catalogs.entry + n;
+}
+
+static inline struct indexed_source *index_nth_source(const struct index *x, __u32 n)
+{
+	return (struct indexed_source *)x->sources.entry + n;
 }
 
 #endif /* SHELFCTL_INDEX_H */

@@ -27,9 +27,13 @@ typedef bool (*take_fn)(struct parse *p, const json_t *v, struct span at);
 #define PRODUCT_OPS	(CHANGES | KIND(SHELF_OP_DELETE))
 #define MEMBER_OPS	(KIND(SHELF_OP_CATALOG_ADD) | KIND(SHELF_OP_CATALOG_REMOVE))
 #define CATALOG_OPS	(MEMBER_OPS | KIND(SHELF_OP_CATALOG_DELETE))
+#define SOURCE_OPS	(KIND(SHELF_OP_SEQUENCE) | KIND(SHELF_OP_SOURCE) | \
+			 KIND(SHELF_OP_SOURCE_DELETE))
+#define NUMBERED_OPS	(KIND(SHELF_OP_SEQUENCE) | KIND(SHELF_OP_SOURCE))
 #define MARKS		(KIND(LINE_BEGIN) | KIND(LINE_RESTART) | KIND(LINE_END))
 #define HASH_DIGITS	16
-#define PRINTED_OPS	(KIND(SHELF_OP_PUT) | KIND(SHELF_OP_CATALOG_ADD) | MARKS)
+#define PRINTED_OPS	(KIND(SHELF_OP_PUT) | KIND(SHELF_OP_CATALOG_ADD) | \
+			 KIND(SHELF_OP_SOURCE) | MARKS)
 
 static bool __attribute__((format(printf, 3, 4)))
 wrong(struct parse *p, size_t at, const char *format, ...)
@@ -191,6 +195,52 @@ static bool take_members(struct parse *p, const json_t *v, struct span at)
 	return true;
 }
 
+static bool take_source(struct parse *p, const json_t *v, struct span at)
+{
+	const char *name = json_string_value(v);
+	size_t n = json_string_length(v), i;
+
+	if (!name || !n || n > SHELF_SOURCE_MAX)
+		return wrong(p, at.value, "source is not a string of 1 to %u characters",
+			     SHELF_SOURCE_MAX);
+	for (i = 0; i < n; i++)
+		if (name[i] < ' ' || name[i] > '~')
+			return wrong(p, at.value, "source is not printable ASCII");
+	memcpy(p->line->source, name, n + 1);
+	return true;
+}
+
+static bool take_number(struct parse *p, const json_t *v, struct span at,
+			const char *name, __u64 *out)
+{
+	__s64 n = 0;
+
+	if (!take_integer(p, v, at, name, &n))
+		return false;
+	if (n < 0)
+		return wrong(p, at.value, "%s is below 0", name);
+	*out = (__u64)n;
+	return true;
+}
+
+static bool take_first(struct parse *p, const json_t *v, struct span at)
+{
+	return take_number(p, v, at, "first", &p->line->first);
+}
+
+static bool take_last(struct parse *p, const json_t *v, struct span at)
+{
+	return take_number(p, v, at, "last", &p->line->last);
+}
+
+static bool take_no_gap(struct parse *p, const json_t *v, struct span at)
+{
+	if (!json_is_boolean(v))
+		return wrong(p, at.value, "no_gap is not true or false");
+	p->line->no_gap = json_is_true(v);
+	return true;
+}
+
 /* As export prints it, and no other way. */
 static bool take_hex(struct parse *p, const json_t *v, struct span at, const char *name,
 		     __u64 *out)
@@ -233,6 +283,10 @@ static const struct field {
 	{ "attrs", CHANGES, 0, take_attrs },
 	{ "attrs_base64", CHANGES, 0, take_base64 },
 	{ "products", MEMBER_OPS, MEMBER_OPS, take_members },
+	{ "source", SOURCE_OPS, SOURCE_OPS, take_source },
+	{ "first", KIND(SHELF_OP_SEQUENCE), KIND(SHELF_OP_SEQUENCE), take_first },
+	{ "last", NUMBERED_OPS, NUMBERED_OPS, take_last },
+	{ "no_gap", KIND(SHELF_OP_SEQUENCE), 0, take_no_gap },
 	{ "generation", PRINTED_OPS, 0, take_ignored },
 	{ "total", KIND(SHELF_OP_CATALOG_ADD), 0, take_ignored },
 	{ "hash", KIND(LINE_END), 0, take_hash },
@@ -250,6 +304,8 @@ static const struct {
 	{ "delete", SHELF_OP_DELETE },
 	{ "add", SHELF_OP_CATALOG_ADD },
 	{ "remove", SHELF_OP_CATALOG_REMOVE },
+	{ "sequence", SHELF_OP_SEQUENCE },
+	{ "source", SHELF_OP_SOURCE },
 	{ "begin", LINE_BEGIN },
 	{ "restart", LINE_RESTART },
 	{ "end", LINE_END },
@@ -272,6 +328,15 @@ static size_t value_of(const struct parse *p, json_t *object, const char *wanted
 	return scan_child(p->text, p->start, n).value;
 }
 
+static unsigned int deleted_kind(const json_t *object)
+{
+	if (json_object_get(object, "product"))
+		return SHELF_OP_DELETE;
+	if (json_object_get(object, "catalog"))
+		return SHELF_OP_CATALOG_DELETE;
+	return json_object_get(object, "source") ? SHELF_OP_SOURCE_DELETE : SHELF_OP_DELETE;
+}
+
 /* The operation decides which fields are right, so it is looked at first. */
 static bool take_op(struct parse *p, json_t *object)
 {
@@ -286,14 +351,12 @@ static bool take_op(struct parse *p, json_t *object)
 		    strlen(name) != json_string_length(v))
 			continue;
 		p->line->kind = ops[i].kind;
-		if (p->line->kind == SHELF_OP_DELETE &&
-		    !json_object_get(object, "product") &&
-		    json_object_get(object, "catalog"))
-			p->line->kind = SHELF_OP_CATALOG_DELETE;
+		if (p->line->kind == SHELF_OP_DELETE)
+			p->line->kind = deleted_kind(object);
 		return true;
 	}
 	return wrong(p, value_of(p, object, "op"),
-		     "op is not put, patch, delete, add, remove, begin, restart or end");
+		     "op is not put, patch, delete, add, remove, sequence, source, begin, restart or end");
 }
 
 static bool take_member(struct parse *p, const char *key, const json_t *v, size_t n)
@@ -341,6 +404,7 @@ bool line_parse(struct line *l, const char *text, size_t n, struct line_error *e
 
 	memset(&l->change, 0, sizeof(l->change));
 	l->members_count = 0;
+	l->no_gap = false;
 	l->hashed = false;
 	l->digested = false;
 	if (nul)	/* which the parser would pass over, behind a number */

@@ -15,7 +15,7 @@
 
 /* Lines that are no operations: an export's marks. Behind enum shelf_op_kind. */
 enum {
-	LINE_BEGIN = SHELF_OP_CATALOG_DELETE + 1,
+	LINE_BEGIN = SHELF_OP_MAX + 1,
 	LINE_RESTART,
 	LINE_END,
 };
@@ -25,6 +25,7 @@ enum {
  * @kind: enum shelf_op_kind, or one of the above
  * @change: of a put or patch; its id is that of every operation
  * @members: of a catalog's add or remove
+ * @source: a source's name, @first and @last its numbers
  * @hashed: an end tells the @hash of the lines before it
  * @digested: and the @digest of what they say, in any order
  */
@@ -38,6 +39,10 @@ struct line {
 	__s64 *members;
 	size_t members_count;
 	size_t members_room;
+	char source[SHELF_SOURCE_MAX + 1];
+	__u64 first;
+	__u64 last;
+	bool no_gap;
 	unsigned char *attrs;
 	size_t attrs_room;
 };
@@ -62,6 +67,8 @@ void print_put(FILE *to, const struct shelf_product *p, const unsigned char *att
 	       bool generation);
 /* The member of the object, behind a comma. */
 void print_attrs(FILE *to, const unsigned char *attrs, size_t n);
+void print_source(FILE *to, const char *name, __u64 last, const __u64 *generation);
+void print_source_delete(FILE *to, const char *name);
 void print_add(FILE *to, const struct shelf_cursor *c, const __s64 *ids, long n,
 	       bool generation);
 

@@ -58,6 +58,33 @@ void print_put(FILE *to, const struct shelf_product *p, const unsigned char *att
 	fputs("}\n", to);
 }
 
+/* Printable ASCII, as a shelf has it. */
+static void print_name(FILE *to, const char *name)
+{
+	for (; *name; name++) {
+		if (*name == '"' || *name == '\\')
+			putc('\\', to);
+		putc(*name, to);
+	}
+}
+
+void print_source_delete(FILE *to, const char *name)
+{
+	fputs("{\"op\":\"delete\",\"source\":\"", to);
+	print_name(to, name);
+	fputs("\"}\n", to);
+}
+
+void print_source(FILE *to, const char *name, __u64 last, const __u64 *generation)
+{
+	fputs("{\"op\":\"source\",\"source\":\"", to);
+	print_name(to, name);
+	fprintf(to, "\",\"last\":%llu", last);
+	if (generation)
+		fprintf(to, ",\"generation\":%llu", *generation);
+	fputs("}\n", to);
+}
+
 void print_add(FILE *to, const struct shelf_cursor *c, const __s64 *ids, long n,
 	       bool generation)
 {

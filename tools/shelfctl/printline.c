@@ -37,6 +37,14 @@ static void print_catalog(FILE *to, const char *name, const struct line *op)
 	fputs(i ? "]}\n" : "}\n", to);
 }
 
+static void print_numbers(FILE *to, const struct line *op)
+{
+	if (op->kind == SHELF_OP_SOURCE)
+		print_source(to, op->source, op->last, NULL);
+	else
+		print_source_delete(to, op->source);
+}
+
 void print_line(FILE *to, const struct line *op)
 {
 	switch (op->kind) {
@@ -50,6 +58,9 @@ void print_line(FILE *to, const struct line *op)
 		return print_catalog(to, "add", op);
 	case SHELF_OP_CATALOG_REMOVE:
 		return print_catalog(to, "remove", op);
+	case SHELF_OP_SOURCE:
+	case SHELF_OP_SOURCE_DELETE:
+		return print_numbers(to, op);
 	default:
 		return print_catalog(to, "delete", op);
 	}

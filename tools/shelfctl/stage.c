@@ -14,6 +14,13 @@ int line_stage(const struct line *l, struct shelf_batch *b, struct shelf_error *
 		return shelf_batch_add(b, l->change.id, l->members, l->members_count, err);
 	case SHELF_OP_CATALOG_REMOVE:
 		return shelf_batch_remove(b, l->change.id, l->members, l->members_count, err);
+	case SHELF_OP_SEQUENCE:
+		return shelf_batch_sequence(b, l->source, l->first, l->last,
+					    l->no_gap ? SHELF_NO_GAP : 0, err);
+	case SHELF_OP_SOURCE:
+		return shelf_batch_source(b, l->source, l->last, err);
+	case SHELF_OP_SOURCE_DELETE:
+		return shelf_batch_source_delete(b, l->source, err);
 	default:
 		return shelf_batch_catalog_delete(b, l->change.id, err);
 	}

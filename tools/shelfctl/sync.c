@@ -157,6 +157,7 @@ static int sync_once(struct sync *s)
 	s->delta.emit = emit;
 	s->delta.again = again;
 	s->delta.arg = s;
+	s->delta.sources = s->whole;
 	ret = read_shelf(s, shelf);
 	if (!ret)
 		ret = write_shelf(s, shelf);
