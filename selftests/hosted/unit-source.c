@@ -261,7 +261,9 @@ static const char *name_of(u32 i)
 
 	memset(name, 'a' + (int)(i % 26), len);
 	name[len] = 0;
-	memcpy(name, &(char[]){ (char)('0' + i / 100), (char)('0' + i / 10 % 10), (char)('0' + i % 10) }, 3);
+	name[0] = (char)('0' + i / 100);
+	name[1] = (char)('0' + i / 10 % 10);
+	name[2] = (char)('0' + i % 10);
 	return name;
 }
 

@@ -17,7 +17,7 @@ static void print_json(FILE *to, const struct shelf_pin_listing *p, const char *
 {
 	fprintf(to, "{\"pid\":%u,\"process\":", p->pid);
 	put_string(to, p->comm);
-	printf(",\"user\":%u", p->user);
+	fprintf(to, ",\"user\":%u", p->user);
 	if (user) {
 		fputs(",\"user_name\":", to);
 		put_string(to, user);

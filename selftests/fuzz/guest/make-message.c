@@ -147,7 +147,8 @@ void make_message(struct rng *r, struct call *c, __u8 cmd)
 		add_field(c, SHELF_A_COOKIE, FORM_COOKIE, c->arg[1]);
 	else if (cmd != SHELF_CMD_GET || !one_in(r, 3))
 		add_field(c, SHELF_A_NAME, FORM_NAME, shelf_name(r));
-	if (cmd == SHELF_CMD_PINS || cmd == SHELF_CMD_SOURCES || (cmd == SHELF_CMD_GET && !c->fields))
+	if (cmd == SHELF_CMD_PINS || cmd == SHELF_CMD_SOURCES ||
+	    (cmd == SHELF_CMD_GET && !c->fields))
 		c->arg[SEND_FLAGS] |= DUMP;
 	if (cmd == SHELF_CMD_CREATE)
 		add_create(r, c);
