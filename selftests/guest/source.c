@@ -4,9 +4,7 @@
  * whoever sends them, side by side as well; what was applied is told alike by the
  * mapping, by ioctl, by a pin, by netlink and in sysfs.
  *
- * Seen to fail with a commit_check() that does not look for repeats, a commit_repeat()
- * that announces, a SHELF_GET_SOURCE that looks among products, a dump that begins
- * anew with each message, and a NO_GAP that is not read.
+ * Seen to fail with a commit_check() that looks at EXPECT before it looks for repeats.
  */
 #include <pthread.h>
 #include <stdio.h>

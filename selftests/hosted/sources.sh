@@ -4,9 +4,8 @@
 # P6 by shelfctl: files with sequence numbers, and where sources stand in exports, diffs,
 # syncs and restores.
 #
-# Seen to fail with marks of an export that have the number of an operation, an export
-# without its sources, a sync that forgets sources of which its file says nothing, and
-# one that leaves them when its file names others.
+# Seen to fail with an export without its sources, a sync that forgets sources of which
+# its file says nothing, and one that leaves them when its file names others.
 #
 # TAP on standard output. $SHELFCTL is the program, or ../../build/tools/shelfctl.
 

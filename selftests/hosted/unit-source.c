@@ -5,9 +5,9 @@
  * number applied is of the snapshot that it made, whichever one is read, and survives
  * trims, pins, failures and the writer.
  *
- * Seen to fail when batch_repeats() says no, or yes for a part; when the last number is
- * not looked at in fold_sequence(); when sources are applied to the old root; when
- * touch_slot() or touch_leaf() does not know sources; when the name is not compared.
+ * Seen to fail when batch_repeats() says no, or yes for a part; when fold_sequence() lets
+ * through what overlaps; when trims know neither leaves nor names of sources; when the
+ * name is not compared.
  */
 #include <stdlib.h>
 #include <time.h>
