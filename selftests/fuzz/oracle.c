@@ -276,8 +276,8 @@ void oracle_check_result(const struct store *st, int ret, const struct report *r
 {
 	if (ret != r->error)
 		FAIL("the report's error is %d, not %d", r->error, ret);
-	if (r->repeated != (oracle_sources_repeat() && !ret))
-		FAIL("repeated: %d", r->repeated);
+	if (r->repeated != oracle_sources_repeat() || (r->repeated && ret))
+		FAIL("repeated: %d, with %d", r->repeated, ret);
 	if (r->repeated)
 		return;
 	if (!ret && oracle_sources_refused())
