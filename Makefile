@@ -248,7 +248,7 @@ bench-uml:
 # Fuzzers, by clang: see selftests/fuzz/run. Coverage is of our files alone; what
 # judges them runs without sanitizers, at speed.
 FUZZ := $(O)/fuzz
-FUZZ_PURE := arena slab sort table leaf merge directory attrs product source catalog idset batch snapshot \
+FUZZ_PURE := arena slab sort table leaf merge directory attrs product source catalog idset batch snapshot guard \
 	reclaim pin retain trim
 FUZZ_GLUE := netlink decode stage message
 FUZZ_NAMES := $(addprefix linux/,cdev device fs idr kref memcontrol module mutex notifier percpu \

@@ -274,7 +274,7 @@ u32 draft_alloc_page(struct draft *d, u8 kind, u64 key, u8 level, int *error)
 	u32 page;
 
 	while (!(page = take_page(a))) {
-		*error = d->trims ? trim_refill(d->store) : store_refill(d->store);
+		*error = d->trims ? trim_refill(d->store) : store_refill(d->store, d->checks);
 		if (*error)
 			return 0;
 	}

@@ -272,6 +272,7 @@ static int catalog_edit(struct draft *d, struct shelf_record *r,
 	ret = set_edit(d, c, &base, &e);
 	if (ret)
 		return ret;
+	guard_added(d, c->id, d->edits, edits);
 	d->report->absent += edits - e.added - e.removed;
 	if (!(e.added | e.removed) && !(deleted && old.state))
 		return 0;

@@ -49,6 +49,8 @@ static int commit_check(struct commit *c)
 		return refuse(c, -ENODEV, "the shelf was destroyed");
 	if (batch_repeats(&s->store, &c->batch, &c->report))
 		return 0;
+	if (READ_ONCE(s->require_expect) && !c->has_expect)
+		return refuse(c, -EDOM, "the shelf takes no commit without EXPECT");
 	/* What only a trim was in between is what the sender knows. */
 	if (c->has_expect && (c->expect < s->store.content ||
 			      c->expect > s->store.generation))
@@ -69,6 +71,11 @@ int shelf_commit_locked(struct shelf *s, const struct batch *b, struct report *r
 	report->draft_ns = *published - start;
 	if (IS_ERR(d))
 		return PTR_ERR(d);
+	if (b->checks) {
+		report->generation = s->store.generation;
+		draft_drop(d);
+		return 0;
+	}
 	draft_publish(d);	/* cannot fail, allocates nothing */
 	draft_retire(d);
 	return 0;
@@ -132,16 +139,10 @@ static void commit_finish(struct commit *c, u64 published)
 	shelf_reclaim(c->shelf);
 }
 
-static void commit_refuse(struct commit *c)
+/* Nothing was changed, so there is nothing to announce or to wait for. */
+static void commit_unchanged(struct commit *c, enum shelf_stat as)
 {
-	shelf_count(c->shelf, STAT_REFUSED_BATCHES, 1);
-	batch_done(c);
-}
-
-/* P6. Nothing was changed, so there is nothing to announce or to wait for. */
-static void commit_repeat(struct commit *c)
-{
-	shelf_count(c->shelf, STAT_REPEATED_BATCHES, 1);
+	shelf_count(c->shelf, as, 1);
 	batch_done(c);
 }
 
@@ -162,13 +163,16 @@ static void commit_work(struct work_struct *work)
 
 	ret = commit_batch(c, &published);
 	set_active_memcg(old);
-	if (ret)
-		commit_refuse(c);	/* the report says why */
+	if (c->batch.checks)
+		commit_unchanged(c, STAT_CHECKED_BATCHES);
+	else if (ret)
+		commit_unchanged(c, STAT_REFUSED_BATCHES);	/* the report says why */
 	else if (c->report.repeated)
-		commit_repeat(c);
+		commit_unchanged(c, STAT_REPEATED_BATCHES);	/* P6 */
 	else
 		commit_finish(c, published);
-	trace_commit(c);
+	if (!c->batch.checks)
+		trace_commit(c);
 	c->done(c);	/* frees the commit and puts its shelf */
 }
 

@@ -107,6 +107,8 @@ struct store {
  * struct report - what came of a commit, for its sender
  * @error: negative errno; then @message says what, and @op which, if any
  * @repeated: it had been applied before, and nothing was changed
+ * @products, @catalogs, @memberships: counts of the snapshot it made or would make
+ * @dangling: members that it left without their product, if a guard counts them
  */
 struct report {
 	int error;
@@ -118,6 +120,10 @@ struct report {
 	u64 ops;
 	u64 absent;
 	u64 pages;
+	u64 products;
+	u64 catalogs;
+	u64 memberships;
+	u64 dangling;
 	u64 draft_ns;
 	u64 publish_ns;
 	u64 grace_ns;
@@ -189,14 +195,27 @@ struct op_block {
 enum map { MAP_PRODUCTS, MAP_CATALOGS, MAP_SOURCES, MAPS };
 
 /**
+ * struct guards - what a commit must not bring about
+ * @max_change: by more per cent than this no count may change; 0: by any
+ * @dangling: enum shelf_dangling, of members that name no product
+ */
+struct guards {
+	u32 max_change;
+	u8  dangling;
+};
+
+/**
  * struct batch - operations that become visible together
  * @trims: it changes nothing, but moves what it touches: trim.c's
+ * @checks: it is drafted, but never published
  * @limit: most bytes it may take
  * @bytes: memory it takes
  * @map_ops: operations on each map
  */
 struct batch {
 	bool trims;
+	bool checks;
+	struct guards guards;
 	struct op_block *first;
 	struct op_block *last;
 	u64 limit;
@@ -260,6 +279,9 @@ struct fence_vec {
 /**
  * struct draft - the next snapshot while no reader can reach it
  * @trims: it only moves things, and is given up rather than anything reused early
+ * @checks: it is dropped in the end, and given up rather than a pin revoked
+ * @guards: of its batch
+ * @dangling_member, @dangling_catalog: the first that guard.c has told of
  * @new_pages: pages it has taken
  * @new_slots: slots it has taken in pages that were there before
  * @retired: what it replaces; becomes an entry of the quarantine
@@ -268,6 +290,10 @@ struct draft {
 	struct store *store;
 	u64 generation;
 	bool trims;
+	bool checks;
+	const struct guards *guards;
+	s64 dangling_member;
+	s64 dangling_catalog;
 	struct shelf_root *root;
 	u32 root_page;
 	struct page_list new_pages;
@@ -300,7 +326,10 @@ int store_init(struct store *st);
 /* Frees all bookkeeping; the chunks are the glue's. No pin is left. */
 void store_exit(struct store *st);
 
-/* The next snapshot, where no reader can reach it; or ERR_PTR, and no trace. */
+/*
+ * The next snapshot, where no reader can reach it, with all of a commit's checks
+ * passed; or ERR_PTR, and no trace. Of a batch that checks it is to be dropped.
+ */
 struct draft *draft_make(struct store *st, const struct batch *b, struct report *report);
 void draft_publish(struct draft *d);	/* cannot fail, allocates nothing */
 void draft_retire(struct draft *d);	/* at once after it */
@@ -365,8 +394,11 @@ static inline void store_view(const struct store *st, struct shelf_view *v)
  * something has changed.
  */
 u64 store_reclaim(struct store *st);
-/* Gets free pages, come what may: see there. ENOSPC, ENOMEM. May wait. */
-int store_refill(struct store *st);
+/*
+ * Gets free pages, come what may, but for pins if it is to spare them: see there.
+ * ENOSPC, ENOMEM. May wait.
+ */
+int store_refill(struct store *st, bool spares_pins);
 u64 store_quarantine_bytes(const struct store *st);
 u64 store_quarantine_budget(const struct store *st);
 
@@ -434,6 +466,20 @@ int catalog_change(struct draft *d, struct shelf_record *r,
 		   const struct sort_item *ops, u32 n);
 int source_change(struct draft *d, struct shelf_record *r,
 		  const struct sort_item *ops, u32 n);
+
+/* guard.c: EDOM; tells the report. The draft is whole. */
+int draft_guard(struct draft *d, const struct batch *b);
+/* The catalog's set has had all of @edits applied. */
+void guard_added(struct draft *d, s64 catalog, const struct sort_item *edits, u32 n);
+
+/* What a snapshot has, for the report of who made it. */
+static inline void report_counts(struct report *r, const struct shelf_root *root)
+{
+	r->products = root->products;
+	r->catalogs = root->catalogs;
+	r->memberships = root->memberships;
+}
+
 /*
  * P6. Whether the newest snapshot has all that the batch has, as its sequence
  * numbers say; then @report is its answer. The caller holds the write lock.

@@ -57,6 +57,9 @@ static int put_settings(struct sk_buff *skb, const struct shelf *s)
 	    put_ms(skb, SHELF_A_LEASE_MS, s->store.lease_ns) ||
 	    put_ms(skb, SHELF_A_LEASE_MAX_MS, s->store.lease_max_ns) ||
 	    put_u64(skb, SHELF_A_PIN_BYTES, READ_ONCE(s->store.pin_bytes)) ||
+	    nla_put_u32(skb, SHELF_A_MAX_CHANGE, READ_ONCE(s->guards.max_change)) ||
+	    nla_put_u8(skb, SHELF_A_DANGLING, READ_ONCE(s->guards.dangling)) ||
+	    nla_put_u8(skb, SHELF_A_REQUIRE_EXPECT, READ_ONCE(s->require_expect)) ||
 	    put_u64(skb, SHELF_A_BYTES, bytes) ||
 	    put_u64(skb, SHELF_A_TRIMS_ASKED, atomic64_read(&s->trims_asked)) ||
 	    put_u64(skb, SHELF_A_TRIMS_DONE, READ_ONCE(s->trims_done)) ||
@@ -169,9 +172,26 @@ static int put_committed(struct sk_buff *skb, const struct report *r)
 	if (put_u64(skb, SHELF_A_GENERATION, r->generation) ||
 	    put_u64(skb, SHELF_A_OPS, r->ops) ||
 	    put_u64(skb, SHELF_A_ABSENT, r->absent) ||
-	    put_u64(skb, SHELF_A_PAGES, r->pages))
+	    put_u64(skb, SHELF_A_PAGES, r->pages) ||
+	    put_u64(skb, SHELF_A_PRODUCTS, r->products) ||
+	    put_u64(skb, SHELF_A_CATALOGS, r->catalogs) ||
+	    put_u64(skb, SHELF_A_MEMBERSHIPS, r->memberships))
 		return -EMSGSIZE;
 	return 0;
+}
+
+/* What the sender is told on top of what all are. */
+static int put_notes(struct sk_buff *skb, const struct commit *c)
+{
+	const struct report *r = &c->report;
+
+	if ((r->repeated && nla_put_flag(skb, SHELF_A_REPEATED)) ||
+	    (c->batch.checks && nla_put_flag(skb, SHELF_A_CHECK)))
+		return -EMSGSIZE;
+	if (!r->dangling)
+		return 0;
+	return put_u64(skb, SHELF_A_DANGLES, r->dangling) ?:
+	       nla_put_string(skb, SHELF_A_MESSAGE, r->message);
 }
 
 static int put_refused(struct sk_buff *skb, const struct report *r)
@@ -190,9 +210,7 @@ static int put_result(struct sk_buff *skb, const struct commit *c)
 		return -EMSGSIZE;
 	if (r->error)
 		return put_refused(skb, r);
-	if (r->repeated && nla_put_flag(skb, SHELF_A_REPEATED))
-		return -EMSGSIZE;
-	return put_committed(skb, r) ?: put_times(skb, r);
+	return put_committed(skb, r) ?: put_times(skb, r) ?: put_notes(skb, c);
 }
 
 /*

@@ -48,30 +48,37 @@ static struct netlink_range_validation pin_bytes_range = {
 	.max = SHELF_MAX_BYTES,
 };
 
+static struct netlink_range_validation change_range = {
+	.max = SHELF_CHANGE_MAX,
+};
+
+/* Of shelves, and of commits. */
+#define GUARD_POLICIES							\
+	[SHELF_A_MAX_CHANGE] = NLA_POLICY_FULL_RANGE(NLA_U32, &change_range), \
+	[SHELF_A_DANGLING] = NLA_POLICY_MAX(NLA_U8, SHELF_DANGLING_MAX)
+
+/* What CREATE and SET take alike. */
+#define SETTING_POLICIES						\
+	[SHELF_A_BATCH_BYTES] = NLA_POLICY_FULL_RANGE(NLA_U64, &batch_bytes_range), \
+	[SHELF_A_QUARANTINE_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &quarantine_range), \
+	[SHELF_A_LEASE_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &lease_range), \
+	[SHELF_A_LEASE_MAX_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &lease_range), \
+	[SHELF_A_PIN_BYTES] = NLA_POLICY_FULL_RANGE(NLA_U64, &pin_bytes_range), \
+	[SHELF_A_REQUIRE_EXPECT] = NLA_POLICY_MAX(NLA_U8, 1),		\
+	GUARD_POLICIES
+
 #define NAME_POLICY { .type = NLA_NUL_STRING, .len = SHELF_NAME_MAX }
 
 static const struct nla_policy create_policy[] = {
 	[SHELF_A_NAME] = NAME_POLICY,
 	[SHELF_A_MAX_BYTES] = NLA_POLICY_FULL_RANGE(NLA_U64, &max_bytes_range),
-	[SHELF_A_BATCH_BYTES] = NLA_POLICY_FULL_RANGE(NLA_U64,
-						      &batch_bytes_range),
-	[SHELF_A_QUARANTINE_MS] = NLA_POLICY_FULL_RANGE(NLA_U32,
-							&quarantine_range),
 	[SHELF_A_HASH_SEED] = { .type = NLA_U64 },
-	[SHELF_A_LEASE_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &lease_range),
-	[SHELF_A_LEASE_MAX_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &lease_range),
-	[SHELF_A_PIN_BYTES] = NLA_POLICY_FULL_RANGE(NLA_U64, &pin_bytes_range),
+	SETTING_POLICIES,
 };
 
 static const struct nla_policy set_policy[] = {
 	[SHELF_A_NAME] = NAME_POLICY,
-	[SHELF_A_BATCH_BYTES] = NLA_POLICY_FULL_RANGE(NLA_U64,
-						      &batch_bytes_range),
-	[SHELF_A_QUARANTINE_MS] = NLA_POLICY_FULL_RANGE(NLA_U32,
-							&quarantine_range),
-	[SHELF_A_LEASE_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &lease_range),
-	[SHELF_A_LEASE_MAX_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &lease_range),
-	[SHELF_A_PIN_BYTES] = NLA_POLICY_FULL_RANGE(NLA_U64, &pin_bytes_range),
+	SETTING_POLICIES,
 };
 
 static const struct nla_policy name_policy[] = {
@@ -89,6 +96,8 @@ static const struct nla_policy commit_policy[] = {
 	[SHELF_A_EXPECT] = { .type = NLA_U64 },
 	[SHELF_A_OPS] = { .type = NLA_U64 },
 	[SHELF_A_NO_WAIT] = { .type = NLA_FLAG },
+	[SHELF_A_CHECK] = { .type = NLA_FLAG },
+	GUARD_POLICIES,
 };
 
 static const struct nla_policy cookie_policy[] = {
@@ -144,6 +153,15 @@ static int check_name(struct genl_info *info)
 	return -EINVAL;
 }
 
+/* Those that are not given stay. */
+void netlink_read_guards(struct nlattr *const *attrs, struct guards *guards)
+{
+	if (attrs[SHELF_A_MAX_CHANGE])
+		WRITE_ONCE(guards->max_change, nla_get_u32(attrs[SHELF_A_MAX_CHANGE]));
+	if (attrs[SHELF_A_DANGLING])
+		WRITE_ONCE(guards->dangling, nla_get_u8(attrs[SHELF_A_DANGLING]));
+}
+
 static int read_config(struct genl_info *info, struct shelf_config *config)
 {
 	struct nlattr **a = info->attrs;
@@ -169,6 +187,9 @@ static int read_config(struct genl_info *info, struct shelf_config *config)
 		config->lease_max_ms = nla_get_u32(a[SHELF_A_LEASE_MAX_MS]);
 	if (a[SHELF_A_PIN_BYTES])
 		config->pin_bytes = nla_get_u64(a[SHELF_A_PIN_BYTES]);
+	netlink_read_guards(a, &config->guards);
+	if (a[SHELF_A_REQUIRE_EXPECT])
+		config->require_expect = nla_get_u8(a[SHELF_A_REQUIRE_EXPECT]);
 	config->seed = a[SHELF_A_HASH_SEED] ?
 		       nla_get_u64(a[SHELF_A_HASH_SEED]) : get_random_u64();
 	return 0;
@@ -321,6 +342,13 @@ static void set_bytes(u64 *to, const struct nlattr *bytes)
 		WRITE_ONCE(*to, nla_get_u64(bytes));
 }
 
+static bool any_setting(struct nlattr *const *a)
+{
+	return a[SHELF_A_QUARANTINE_MS] || a[SHELF_A_BATCH_BYTES] || a[SHELF_A_LEASE_MS] ||
+	       a[SHELF_A_LEASE_MAX_MS] || a[SHELF_A_PIN_BYTES] || a[SHELF_A_MAX_CHANGE] ||
+	       a[SHELF_A_DANGLING] || a[SHELF_A_REQUIRE_EXPECT];
+}
+
 /*
  * Not under commit_lock: this would have to wait for a draft, with a lock of
  * the whole host's generic netlink held. The writer takes the words one by one.
@@ -330,9 +358,7 @@ static int netlink_set(struct sk_buff *skb, struct genl_info *info)
 	struct nlattr **a = info->attrs;
 	struct shelf *s;
 
-	if (!a[SHELF_A_QUARANTINE_MS] && !a[SHELF_A_BATCH_BYTES] &&
-	    !a[SHELF_A_LEASE_MS] && !a[SHELF_A_LEASE_MAX_MS] &&
-	    !a[SHELF_A_PIN_BYTES]) {
+	if (!any_setting(a)) {
 		NL_SET_ERR_MSG(info->extack, "no setting is given");
 		return -EINVAL;
 	}
@@ -344,6 +370,9 @@ static int netlink_set(struct sk_buff *skb, struct genl_info *info)
 	set_ns(&s->store.lease_ns, a[SHELF_A_LEASE_MS]);
 	set_ns(&s->store.lease_max_ns, a[SHELF_A_LEASE_MAX_MS]);
 	set_bytes(&s->store.pin_bytes, a[SHELF_A_PIN_BYTES]);
+	netlink_read_guards(a, &s->guards);
+	if (a[SHELF_A_REQUIRE_EXPECT])
+		WRITE_ONCE(s->require_expect, nla_get_u8(a[SHELF_A_REQUIRE_EXPECT]));
 	/* What is shorter now holds for what is there already. */
 	shelf_reclaim_soon(s);
 	if (a[SHELF_A_QUARANTINE_MS])

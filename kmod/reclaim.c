@@ -99,16 +99,16 @@ static bool reuse_early(struct store *st)
 }
 
 /* Whatever is there to be had. False if nothing is. */
-static bool reclaim_hard(struct store *st)
+static bool reclaim_hard(struct store *st, bool spares_pins)
 {
 	if (st->first) {
 		cond_synchronize_rcu(st->first->grace);
 		return reuse_early(st);
 	}
-	return pins_squeeze(st);
+	return !spares_pins && pins_squeeze(st);
 }
 
-int store_refill(struct store *st)
+int store_refill(struct store *st, bool spares_pins)
 {
 	u64 before = st->arena.free_pages;
 	int ret;
@@ -120,7 +120,7 @@ int store_refill(struct store *st)
 	    poll_state_synchronize_rcu(st->first->grace) && reuse_early(st))
 		return 0;
 	ret = arena_grow(st);
-	if (ret && reclaim_hard(st))
+	if (ret && reclaim_hard(st, spares_pins))
 		return 0;
 	return ret;
 }

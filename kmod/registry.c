@@ -240,6 +240,8 @@ static int memory_make(struct shelf *s, const struct shelf_config *config)
 		s->store.lease_max_ns = (u64)config->lease_max_ms * NSEC_PER_MSEC;
 	if (config->pin_bytes)
 		s->store.pin_bytes = config->pin_bytes;
+	s->guards = config->guards;
+	s->require_expect = config->require_expect;
 	return store_init(&s->store);
 }
 

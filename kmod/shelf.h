@@ -76,6 +76,7 @@ enum shelf_stat {
 	STAT_REFUSED_BATCHES,	/* commits that were refused */
 	STAT_ABORTED_BATCHES,	/* by command or by death of the socket */
 	STAT_REPEATED_BATCHES,	/* acknowledged, since they had been applied before */
+	STAT_CHECKED_BATCHES,	/* only, whatever came of it */
 	STAT_REPORTED_LOOKUPS,	/* as mapped readers say; may be anything, may wrap */
 	STAT_REPORTED_HITS,
 	STAT_REPORTED_MEMBERS,
@@ -110,6 +111,8 @@ struct shelf_chunk {
  * @hole_touched: holes that a fault has mapped to zeros; under @map_lock
  * @memcg: whom chunks are charged to: the creator's
  * @batch_bytes: limit of one batch; READ_ONCE()
+ * @guards: of commits that bring none of their own; READ_ONCE()
+ * @require_expect: a commit has to say upon which generation; READ_ONCE()
  * @staged_bytes: bytes in staged batches of all senders
  * @wq: ordered: drafts, publishes, reclaims
  * @reclaim: frees what leaves quarantine when no commit comes along to do it
@@ -141,6 +144,8 @@ struct shelf {
 	struct mem_cgroup *memcg;
 
 	u64 batch_bytes;
+	struct guards guards;
+	bool require_expect;
 	atomic64_t staged_bytes;
 	atomic_t opens;
 
@@ -180,6 +185,8 @@ struct shelf_config {
 	u32 lease_ms;		/* this and the next two: 0 for the default */
 	u32 lease_max_ms;
 	u64 pin_bytes;
+	struct guards guards;
+	bool require_expect;
 	u64 seed;
 };
 
@@ -326,7 +333,7 @@ struct commit {
 };
 
 void shelf_commit_queue(struct commit *c);
-/* Drafts, publishes, retires. @published: when, by store_clock(). */
+/* Drafts, publishes, retires; or drafts and drops. @published: when, by store_clock(). */
 int shelf_commit_locked(struct shelf *s, const struct batch *b, struct report *report,
 			u64 *published);
 void shelf_announce(struct shelf *s, const struct report *report);
@@ -374,6 +381,7 @@ struct nlattr;
 struct sk_buff;
 extern struct genl_family shelf_genl;
 struct shelf *netlink_shelf_get(struct genl_info *info);	/* or ERR_PTR */
+void netlink_read_guards(struct nlattr *const *attrs, struct guards *guards);
 
 int stage_begin(struct sk_buff *skb, struct genl_info *info);
 int stage_ops(struct sk_buff *skb, struct genl_info *info);

@@ -103,7 +103,7 @@ static int draft_root(struct draft *d)
 	return 0;
 }
 
-static struct draft *draft_start(struct store *st, u32 items, bool trims,
+static struct draft *draft_start(struct store *st, u32 items, const struct batch *b,
 				 struct report *report)
 {
 	struct draft *d;
@@ -115,7 +115,9 @@ static struct draft *draft_start(struct store *st, u32 items, bool trims,
 	if (!d)
 		return ERR_PTR(-ENOMEM);
 	d->report = report;
-	d->trims = trims;
+	d->trims = b->trims;
+	d->checks = b->checks;
+	d->guards = &b->guards;
 	/*
 	 * P3. Pairs with the acquire fence in shelf_retry(): stores to reused
 	 * pages come after the oldest that announced the reuse, also if that
@@ -129,10 +131,13 @@ static struct draft *draft_start(struct store *st, u32 items, bool trims,
 	return ERR_PTR(ret);
 }
 
-static const char *error_text(int error)
+/* @spared: a check has left alone what pins keep. */
+static const char *error_text(int error, bool spared)
 {
 	switch (error) {
 	case -ENOSPC:
+		if (spared)
+			return "the shelf is full, but for what pins keep, and a check spares them";
 		return "the shelf is full: the commit needs more than its maximum of bytes";
 	case -ENOMEM:
 		return "out of memory for the commit";
@@ -143,12 +148,12 @@ static const char *error_text(int error)
 	}
 }
 
-static void report_error(struct report *report, int error)
+static void report_error(struct report *report, int error, bool spared)
 {
 	report->error = error;
 	if (!report->message[0])
 		snprintf(report->message, sizeof(report->message), "%s",
-			 error_text(error));
+			 error_text(error, spared));
 }
 
 static struct draft *draft_begin(struct store *st, const struct batch *b,
@@ -159,9 +164,9 @@ static struct draft *draft_begin(struct store *st, const struct batch *b,
 	memset(report, 0, sizeof(*report));
 	st->pins->squeeze = 0;
 	d = draft_start(st, max3(b->map_ops[MAP_PRODUCTS], b->map_ops[MAP_CATALOGS],
-				 b->map_ops[MAP_SOURCES]), b->trims, report);
+				 b->map_ops[MAP_SOURCES]), b, report);
 	if (IS_ERR(d))
-		report_error(report, (int)PTR_ERR(d));
+		report_error(report, (int)PTR_ERR(d), b->checks && st->retained_bytes);
 	return d;
 }
 
@@ -211,11 +216,14 @@ static int draft_apply(struct draft *d, const struct batch *b)
 	for (map = 0; map < MAPS && !ret; map++)
 		if (b->map_ops[map])
 			ret = table_apply(d, &tables[map], d->items, gather(d, b, map));
+	if (!ret)
+		ret = draft_guard(d, b);
 	if (ret) {
-		report_error(d->report, ret);
+		report_error(d->report, ret, d->checks && d->store->retained_bytes);
 		return ret;
 	}
 	draft_stamp(d);
+	report_counts(d->report, d->root);
 	d->report->ops = b->trims ? 0 : b->ops;
 	d->report->pages = d->pages_written;
 	return 0;
@@ -323,10 +331,11 @@ int store_prepare(struct store *st, struct shelf_control *control)
 
 int store_init(struct store *st)
 {
+	static const struct batch nothing;
 	struct report report = { 0 };
 	struct draft *d;
 
-	d = draft_start(st, 0, false, &report);
+	d = draft_start(st, 0, &nothing, &report);
 	if (IS_ERR(d))
 		return (int)PTR_ERR(d);
 	draft_stamp(d);

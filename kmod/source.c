@@ -172,5 +172,6 @@ bool batch_repeats(const struct store *st, const struct batch *b, struct report 
 	if (!sequences)
 		return false;
 	*report = (struct report){ .repeated = true, .generation = st->generation };
+	report_counts(report, view.root);
 	return true;
 }

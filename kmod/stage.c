@@ -444,6 +444,10 @@ static int close_whole(struct staged *st, struct genl_info *info)
 	c->no_wait = nla_get_flag(info->attrs[SHELF_A_NO_WAIT]);
 	if (expect)
 		c->expect = nla_get_u64(expect);
+	c->batch.checks = nla_get_flag(info->attrs[SHELF_A_CHECK]);
+	c->batch.guards.max_change = READ_ONCE(c->shelf->guards.max_change);
+	c->batch.guards.dangling = READ_ONCE(c->shelf->guards.dangling);
+	netlink_read_guards(info->attrs, &c->batch.guards);
 	return ret;
 }
 

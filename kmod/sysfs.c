@@ -113,6 +113,7 @@ PAGES_ATTR(reclaimed_bytes, store.reclaimed_pages);
 WORD_ATTR(trims, trims_done);
 STAT_ATTR(refused_batches, STAT_REFUSED_BATCHES);
 STAT_ATTR(repeated_batches, STAT_REPEATED_BATCHES);
+STAT_ATTR(checked_batches, STAT_CHECKED_BATCHES);
 STAT_ATTR(aborted_batches, STAT_ABORTED_BATCHES);
 STAT_ATTR(lookups, STAT_LOOKUPS);
 STAT_ATTR(hits, STAT_HITS);
@@ -232,6 +233,32 @@ MS_ATTR(quarantine_ms, store.quarantine_ns);
 MS_ATTR(lease_ms, store.lease_ns);
 MS_ATTR(lease_max_ms, store.lease_max_ns);
 
+/* Guards of commits. */
+static ssize_t max_change_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", READ_ONCE(dev_shelf(dev)->guards.max_change));
+}
+static DEVICE_ATTR_RO(max_change);
+
+static ssize_t dangling_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	static const char * const word[] = {
+		[SHELF_DANGLING_ALLOW] = "allow",
+		[SHELF_DANGLING_WARN] = "warn",
+		[SHELF_DANGLING_REFUSE] = "refuse",
+	};
+
+	return sysfs_emit(buf, "%s\n", word[READ_ONCE(dev_shelf(dev)->guards.dangling)]);
+}
+static DEVICE_ATTR_RO(dangling);
+
+static ssize_t require_expect_show(struct device *dev, struct device_attribute *attr,
+				   char *buf)
+{
+	return sysfs_emit(buf, "%d\n", READ_ONCE(dev_shelf(dev)->require_expect));
+}
+static DEVICE_ATTR_RO(require_expect);
+
 static ssize_t pins_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	return sysfs_emit(buf, "%u\n", READ_ONCE(dev_shelf(dev)->store.pins->taken));
@@ -293,6 +320,7 @@ static struct attribute *shelf_attrs[] = {
 	&operations_attr.attr.attr,
 	&refused_batches_attr.attr.attr,
 	&repeated_batches_attr.attr.attr,
+	&checked_batches_attr.attr.attr,
 	&aborted_batches_attr.attr.attr,
 	&lookups_attr.attr.attr,
 	&hits_attr.attr.attr,
@@ -321,6 +349,9 @@ static struct attribute *shelf_attrs[] = {
 	&lease_ms_attr.attr.attr,
 	&lease_max_ms_attr.attr.attr,
 	&pin_bytes_attr.attr.attr,
+	&dev_attr_max_change.attr,
+	&dev_attr_dangling.attr,
+	&dev_attr_require_expect.attr,
 	&dev_attr_pins.attr,
 	&revoked_pins_attr.attr.attr,
 	&dev_attr_opens.attr,

@@ -9,12 +9,13 @@
  * Netlink, in one picture (! required, [] optional, * repeated):
  *
  *   CREATE        !NAME !MAX_BYTES [BATCH_BYTES] [QUARANTINE_MS] [LEASE_MS]
- *                 [LEASE_MAX_MS] [PIN_BYTES] [HASH_SEED]
+ *                 [LEASE_MAX_MS] [PIN_BYTES] [HASH_SEED] [MAX_CHANGE] [DANGLING]
+ *                 [REQUIRE_EXPECT]
  *                                         -> NEW
  *   DESTROY       !NAME
  *   GET           !NAME                   -> NEW        (dump: every shelf)
  *   SET           !NAME [BATCH_BYTES] [QUARANTINE_MS] [LEASE_MS]
- *                 [LEASE_MAX_MS] [PIN_BYTES]
+ *                 [LEASE_MAX_MS] [PIN_BYTES] [MAX_CHANGE] [DANGLING] [REQUIRE_EXPECT]
  *   BATCH_BEGIN   !NAME                   -> BATCH_BEGIN COOKIE
  *   BATCH_OPS     !COOKIE OP*
  *     OP            !KIND
@@ -27,7 +28,7 @@
  *       sequence      !SOURCE !FIRST !LAST [NO_GAP]
  *       source        !SOURCE !LAST
  *       source delete !SOURCE
- *   BATCH_COMMIT  !COOKIE [EXPECT] [OPS] [NO_WAIT]
+ *   BATCH_COMMIT  !COOKIE [EXPECT] [OPS] [NO_WAIT] [CHECK] [MAX_CHANGE] [DANGLING]
  *                                         -> ack when queued, then, unicast,
  *                                            BATCH_RESULT with the same seq
  *   BATCH_ABORT   !COOKIE
@@ -59,6 +60,7 @@
 #define SHELF_GET_MANY_MAX	1024U		/* ids in one SHELF_IOC_GET_MANY */
 #define SHELF_PAGE_MEMBERS_MAX	8192U		/* ids from one SHELF_IOC_MEMBERS */
 #define SHELF_LEASE_MS_MAX	604800000U	/* a week */
+#define SHELF_CHANGE_MAX	1000000U	/* per cent that a guard may allow */
 
 /*
  * Mapped layout
@@ -593,10 +595,41 @@ enum shelf_attr {
 	SHELF_A_LAST,			/* u64, its sequence number applied last */
 	/* flag: the batch had been applied before; nothing was changed */
 	SHELF_A_REPEATED,
+	/* flag: all that a commit does but to publish; nothing is changed */
+	SHELF_A_CHECK,
+	/*
+	 * Guards, of a shelf or, in their place, of one commit. One that says no is
+	 * EDOM, with a MESSAGE.
+	 */
+	/*
+	 * u32, 0 to SHELF_CHANGE_MAX: most per cent by which a commit may change how
+	 * many products, catalogs or memberships there are; 0: any. What is none before
+	 * may become any number.
+	 */
+	SHELF_A_MAX_CHANGE,
+	SHELF_A_DANGLING,		/* u8, enum shelf_dangling */
+	SHELF_A_REQUIRE_EXPECT,		/* u8, 1: a commit without EXPECT is refused */
+	/* u64, members left without their product, if that is WARN; MESSAGE tells one */
+	SHELF_A_DANGLES,
 	__SHELF_A_MAX
 };
 
 #define SHELF_A_MAX (__SHELF_A_MAX - 1)
+
+/*
+ * What becomes of a commit that leaves members without their product: that adds them
+ * so, or deletes the product. Those that were without before are not looked at. Other
+ * than ALLOW it costs a lookup for each member added, and, if any product is deleted,
+ * a look into all catalogs.
+ */
+enum shelf_dangling {
+	SHELF_DANGLING_ALLOW,
+	SHELF_DANGLING_WARN,		/* it is told how many, in DANGLES and MESSAGE */
+	SHELF_DANGLING_REFUSE,
+	__SHELF_DANGLING_MAX
+};
+
+#define SHELF_DANGLING_MAX (__SHELF_DANGLING_MAX - 1)
 
 enum shelf_op_attr {
 	SHELF_OP_A_UNSPEC,

@@ -195,7 +195,8 @@ static struct constant constants[] = {
 	C(SET_PAGE_FENCES), C(SET_LEVELS), C(MEMBERS_AFTER),
 	C(IOC_INFO), C(IOC_GET), C(IOC_GET_MANY), C(IOC_MEMBERS),
 	C(IOC_IS_MEMBER), C(IOC_WAIT), C(IOC_REPORT), C(REPORT_MAX),
-	C(IOC_PIN), C(IOC_UNPIN), C(IOC_SCAN), C(SCAN_CATALOGS), C(LEASE_MS_MAX),
+	C(IOC_PIN), C(IOC_UNPIN), C(IOC_SCAN), C(SCAN_CATALOGS), C(LEASE_MS_MAX), C(CHANGE_MAX), C(DANGLING_ALLOW), C(DANGLING_WARN),
+	C(DANGLING_REFUSE),
 	C(PINS), C(PINS_PER_FILE), C(PINS_PER_USER), C(ID_MIN), C(PAGE_SHIFT),
 	C(CHUNK_SHIFT), C(ROOT_MASK), C(SEEDS), C(KINDS), C(IOC), C(GENL_VERSION),
 	C(KIND_FREE), C(KIND_ROOT), C(KIND_NODE), C(KIND_PRODUCTS),
@@ -213,7 +214,8 @@ static struct constant constants[] = {
 	C(A_DRAFT_NS), C(A_PUBLISH_NS), C(A_GRACE_NS), C(A_NO_WAIT), C(A_LEASE_MS),
 	C(A_LEASE_MAX_MS), C(A_PIN_BYTES), C(A_PID), C(A_COMM), C(A_USER), C(A_AGE_MS),
 	C(A_LEFT_MS), C(A_TRIMS_ASKED), C(A_TRIMS_DONE), C(A_SOURCES),
-	C(A_SOURCE), C(A_LAST), C(A_REPEATED),
+	C(A_SOURCE), C(A_LAST), C(A_REPEATED), C(A_CHECK), C(A_MAX_CHANGE),
+	C(A_DANGLING), C(A_REQUIRE_EXPECT), C(A_DANGLES),
 	C(OP_A_PAD), C(OP_A_KIND), C(OP_A_PRODUCT), C(OP_A_PRICE), C(OP_A_STOCK),
 	C(OP_A_FLAGS), C(OP_A_CURRENCY), C(OP_A_ATTRS), C(OP_A_CATALOG),
 	C(OP_A_MEMBERS), C(OP_A_SOURCE), C(OP_A_FIRST), C(OP_A_LAST), C(OP_A_NO_GAP),
@@ -224,7 +226,7 @@ static struct constant constants[] = {
 
 /* What has been added to the header must get into the tables, too. */
 _Static_assert(SHELF_CMD_MAX == SHELF_CMD_SOURCE, "commands");
-_Static_assert(SHELF_A_MAX == SHELF_A_REPEATED, "attributes");
+_Static_assert(SHELF_A_MAX == SHELF_A_DANGLES, "attributes");
 _Static_assert(SHELF_OP_A_MAX == SHELF_OP_A_NO_GAP, "attributes of operations");
 _Static_assert(SHELF_OP_MAX == SHELF_OP_SOURCE_DELETE, "kinds of operations");
 _Static_assert(SHELF_KIND_SOURCES == SHELF_KINDS - 1, "kinds of pages");

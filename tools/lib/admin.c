@@ -32,6 +32,8 @@ static int create_hosted(const char *path, const struct shelf_settings *s,
 
 	if (has_pin_settings(s))
 		return shelf_fail(err, -EOPNOTSUPP, "a hosted shelf keeps nothing for pins");
+	if (s->max_change > 0 || s->dangling > 0 || s->require_expect > 0)
+		return shelf_fail(err, -EOPNOTSUPP, "of a hosted shelf each commit brings its guards");
 	ret = hosted_create_file(path, &config);
 	if (ret == -EINVAL)
 		return shelf_fail(err, ret, "a shelf has from 4 MiB to 64 GiB and at most an hour of quarantine");
@@ -51,10 +53,22 @@ static int create_nl(const char *name, const struct shelf_settings *s,
 	return ret;
 }
 
+/* The kernel would see no more of one than fits its attribute. */
+static int check_guards(const struct shelf_settings *s, struct shelf_error *err)
+{
+	if (s->max_change > (int)SHELF_CHANGE_MAX || s->dangling > SHELF_DANGLING_MAX ||
+	    s->require_expect > 1)
+		return shelf_fail(err, -EINVAL, "a guard is out of its range");
+	return 0;
+}
+
 int shelf_create(const char *name, const struct shelf_settings *settings,
 		 struct shelf_error *err)
 {
 	const char *path = shelf_hosted_path(name);
+
+	if (check_guards(settings, err))
+		return -EINVAL;
 
 	return path ? create_hosted(path, settings, err) :
 		      create_nl(name, settings, err);
@@ -104,6 +118,8 @@ int shelf_set(const char *name, const struct shelf_settings *settings,
 		return shelf_fail(err, -EOPNOTSUPP, "settings of a hosted shelf stay as they are");
 	if (settings->max_bytes || settings->seed)
 		return shelf_fail(err, -EINVAL, "max_bytes and seed can't change");
+	if (check_guards(settings, err))
+		return -EINVAL;
 	ret = shelf_nl_open(&nl, err);
 	if (ret)
 		return ret;
@@ -120,17 +136,8 @@ struct list_arg {
 static int list_each(const struct shelf_nl_info *i, void *arg)
 {
 	const struct list_arg *l = arg;
-	struct shelf_listing listing = {
-		.max_bytes = i->max_bytes, .batch_bytes = i->batch_bytes,
-		.generation = i->generation, .products = i->products,
-		.catalogs = i->catalogs, .memberships = i->memberships,
-		.bytes = i->bytes, .quarantine_ms = i->quarantine_ms,
-		.opens = i->opens, .lease_ms = i->lease_ms,
-		.lease_max_ms = i->lease_max_ms, .pin_bytes = i->pin_bytes,
-	};
 
-	memcpy(listing.name, i->name, SHELF_NAME_MAX);
-	return l->each(&listing, l->arg);
+	return l->each(&i->shelf, l->arg);
 }
 
 int shelf_list(int (*each)(const struct shelf_listing *l, void *arg), void *arg,

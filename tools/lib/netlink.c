@@ -108,20 +108,26 @@ static void copy_name(char name[32], struct nlattr *attr)
 
 static void read_info(struct shelf_nl_info *info, struct nlattr **attrs)
 {
+	struct shelf_listing *l = &info->shelf;
+
 	memset(info, 0, sizeof(*info));
-	copy_name(info->name, attrs[SHELF_A_NAME]);
-	info->max_bytes = attr_u64(attrs[SHELF_A_MAX_BYTES]);
-	info->batch_bytes = attr_u64(attrs[SHELF_A_BATCH_BYTES]);
-	info->generation = attr_u64(attrs[SHELF_A_GENERATION]);
-	info->products = attr_u64(attrs[SHELF_A_PRODUCTS]);
-	info->catalogs = attr_u64(attrs[SHELF_A_CATALOGS]);
-	info->memberships = attr_u64(attrs[SHELF_A_MEMBERSHIPS]);
-	info->bytes = attr_u64(attrs[SHELF_A_BYTES]);
-	info->quarantine_ms = attr_u32(attrs[SHELF_A_QUARANTINE_MS]);
-	info->opens = attr_u32(attrs[SHELF_A_OPENS]);
-	info->lease_ms = attr_u32(attrs[SHELF_A_LEASE_MS]);
-	info->lease_max_ms = attr_u32(attrs[SHELF_A_LEASE_MAX_MS]);
-	info->pin_bytes = attr_u64(attrs[SHELF_A_PIN_BYTES]);
+	copy_name(l->name, attrs[SHELF_A_NAME]);
+	l->max_bytes = attr_u64(attrs[SHELF_A_MAX_BYTES]);
+	l->batch_bytes = attr_u64(attrs[SHELF_A_BATCH_BYTES]);
+	l->generation = attr_u64(attrs[SHELF_A_GENERATION]);
+	l->products = attr_u64(attrs[SHELF_A_PRODUCTS]);
+	l->catalogs = attr_u64(attrs[SHELF_A_CATALOGS]);
+	l->memberships = attr_u64(attrs[SHELF_A_MEMBERSHIPS]);
+	l->sources = attr_u64(attrs[SHELF_A_SOURCES]);
+	l->bytes = attr_u64(attrs[SHELF_A_BYTES]);
+	l->quarantine_ms = attr_u32(attrs[SHELF_A_QUARANTINE_MS]);
+	l->opens = attr_u32(attrs[SHELF_A_OPENS]);
+	l->lease_ms = attr_u32(attrs[SHELF_A_LEASE_MS]);
+	l->lease_max_ms = attr_u32(attrs[SHELF_A_LEASE_MAX_MS]);
+	l->pin_bytes = attr_u64(attrs[SHELF_A_PIN_BYTES]);
+	l->max_change = attr_u32(attrs[SHELF_A_MAX_CHANGE]);
+	l->dangling = attr_u8(attrs[SHELF_A_DANGLING]);
+	l->require_expect = attr_u8(attrs[SHELF_A_REQUIRE_EXPECT]);
 	info->trims_asked = attr_u64(attrs[SHELF_A_TRIMS_ASKED]);
 	info->trims_done = attr_u64(attrs[SHELF_A_TRIMS_DONE]);
 }
@@ -151,6 +157,16 @@ static struct nl_msg *about(struct shelf_nl *nl, __u8 cmd, int flags, const char
 }
 
 /* Those that are given. */
+static int put_guards(struct nl_msg *msg, const struct shelf_settings *s)
+{
+	if (s->max_change >= 0 && nla_put_u32(msg, SHELF_A_MAX_CHANGE, (__u32)s->max_change))
+		return -1;
+	if (s->dangling >= 0 && nla_put_u8(msg, SHELF_A_DANGLING, (__u8)s->dangling))
+		return -1;
+	return s->require_expect < 0 ? 0 :
+	       nla_put_u8(msg, SHELF_A_REQUIRE_EXPECT, (__u8)s->require_expect);
+}
+
 static int put_settings(struct nl_msg *msg, const struct shelf_settings *s)
 {
 	long long ms = s->quarantine_ms;
@@ -165,7 +181,9 @@ static int put_settings(struct nl_msg *msg, const struct shelf_settings *s)
 		return -1;
 	if (s->lease_max_ms && nla_put_u32(msg, SHELF_A_LEASE_MAX_MS, s->lease_max_ms))
 		return -1;
-	return s->pin_bytes ? nla_put_u64(msg, SHELF_A_PIN_BYTES, s->pin_bytes) : 0;
+	if (s->pin_bytes && nla_put_u64(msg, SHELF_A_PIN_BYTES, s->pin_bytes))
+		return -1;
+	return put_guards(msg, s);
 }
 
 int shelf_nl_create(struct shelf_nl *nl, const char *name,

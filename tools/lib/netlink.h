@@ -23,19 +23,7 @@ void shelf_nl_close(struct shelf_nl *nl);
 void shelf_nl_set_timeout(struct shelf_nl *nl, int milliseconds);
 
 struct shelf_nl_info {
-	char name[32];
-	__u64 max_bytes;
-	__u64 batch_bytes;
-	__u64 generation;
-	__u64 products;
-	__u64 catalogs;
-	__u64 memberships;
-	__u64 bytes;
-	__u32 quarantine_ms;
-	__u32 opens;
-	__u32 lease_ms;
-	__u32 lease_max_ms;
-	__u64 pin_bytes;
+	struct shelf_listing shelf;
 	__u64 trims_asked;
 	__u64 trims_done;
 };
@@ -107,8 +95,22 @@ int shelf_nl_begin(struct shelf_nl *nl, const char *name,
  */
 int shelf_nl_add(struct shelf_nl_batch *b, const struct shelf_nl_op *op,
 		 struct shelf_error *err);
-/* Frees @b in every case. ESTALE: the newest generation isn't @expect. */
-int shelf_nl_commit(struct shelf_nl_batch *b, const __u64 *expect, bool no_wait,
+
+/**
+ * struct shelf_nl_ends - how a batch is to end
+ * @expect: only upon this generation, or NULL
+ * @max_change, @dangling: guards in place of the shelf's; below 0: the shelf's
+ */
+struct shelf_nl_ends {
+	const __u64 *expect;
+	bool no_wait;
+	bool check;
+	__s64 max_change;
+	int dangling;
+};
+
+/* Frees @b in every case. ESTALE: the newest generation isn't the expected one. */
+int shelf_nl_commit(struct shelf_nl_batch *b, const struct shelf_nl_ends *ends,
 		    struct shelf_result *out, struct shelf_error *err);
 void shelf_nl_abort(struct shelf_nl_batch *b);
 

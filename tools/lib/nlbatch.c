@@ -302,13 +302,34 @@ static int take_result(const struct genlmsghdr *head, struct nlattr **attrs,
 	r->ops = attr_u64(attrs[SHELF_A_OPS]);
 	r->absent = attr_u64(attrs[SHELF_A_ABSENT]);
 	r->pages = attr_u64(attrs[SHELF_A_PAGES]);
+	r->products = attr_u64(attrs[SHELF_A_PRODUCTS]);
+	r->catalogs = attr_u64(attrs[SHELF_A_CATALOGS]);
+	r->memberships = attr_u64(attrs[SHELF_A_MEMBERSHIPS]);
+	r->dangling = attr_u64(attrs[SHELF_A_DANGLES]);
+	if (r->dangling && attrs[SHELF_A_MESSAGE])
+		nla_strlcpy(r->warning, attrs[SHELF_A_MESSAGE], sizeof(r->warning));
 	r->draft_ns = attr_u64(attrs[SHELF_A_DRAFT_NS]);
 	r->publish_ns = attr_u64(attrs[SHELF_A_PUBLISH_NS]);
 	r->grace_ns = attr_u64(attrs[SHELF_A_GRACE_NS]);
 	return 0;
 }
 
-static int commit(struct shelf_nl_batch *b, const __u64 *expect, bool no_wait,
+static int put_ends(struct nl_msg *msg, const struct shelf_nl_ends *e)
+{
+	int ret = e->expect ? nla_put_u64(msg, SHELF_A_EXPECT, *e->expect) : 0;
+
+	if (e->no_wait)
+		ret |= nla_put_flag(msg, SHELF_A_NO_WAIT);
+	if (e->check)
+		ret |= nla_put_flag(msg, SHELF_A_CHECK);
+	if (e->max_change >= 0)
+		ret |= nla_put_u32(msg, SHELF_A_MAX_CHANGE, (__u32)e->max_change);
+	if (e->dangling >= 0)
+		ret |= nla_put_u8(msg, SHELF_A_DANGLING, (__u8)e->dangling);
+	return ret;
+}
+
+static int commit(struct shelf_nl_batch *b, const struct shelf_nl_ends *ends,
 		  struct shelf_result *out, struct shelf_error *err)
 {
 	struct shelf_result own = { 0 };
@@ -319,15 +340,13 @@ static int commit(struct shelf_nl_batch *b, const __u64 *expect, bool no_wait,
 	struct nl_msg *msg = batch_request(b, SHELF_CMD_BATCH_COMMIT,
 					   HEAD_BYTES + OP_BYTES);
 
-	if (msg && !nla_put_u64(msg, SHELF_A_OPS, b->ops) &&
-	    (!expect || !nla_put_u64(msg, SHELF_A_EXPECT, *expect)) &&
-	    (!no_wait || !nla_put_flag(msg, SHELF_A_NO_WAIT)))
+	if (msg && !nla_put_u64(msg, SHELF_A_OPS, b->ops) && !put_ends(msg, ends))
 		return shelf_nl_talk(b->nl, msg, &talk, err);
 	nlmsg_free(msg);
 	return shelf_fail(err, -ENOMEM, "out of memory");
 }
 
-int shelf_nl_commit(struct shelf_nl_batch *b, const __u64 *expect, bool no_wait,
+int shelf_nl_commit(struct shelf_nl_batch *b, const struct shelf_nl_ends *ends,
 		    struct shelf_result *out, struct shelf_error *err)
 {
 	int ret;
@@ -337,7 +356,7 @@ int shelf_nl_commit(struct shelf_nl_batch *b, const __u64 *expect, bool no_wait,
 		shelf_nl_abort(b);
 		return ret;
 	}
-	ret = commit(b, expect, no_wait, out, err);
+	ret = commit(b, ends, out, err);
 	/*
 	 * The kernel has ended it, unless it never heard of the commit. To
 	 * abort a batch that is no longer there does no harm.

@@ -64,6 +64,11 @@ static inline __u64 attr_u64(struct nlattr *attr)
 	return attr ? nla_get_u64(attr) : 0;
 }
 
+static inline __u8 attr_u8(struct nlattr *attr)
+{
+	return attr ? nla_get_u8(attr) : 0;
+}
+
 static inline __u32 attr_u32(struct nlattr *attr)
 {
 	return attr ? nla_get_u32(attr) : 0;

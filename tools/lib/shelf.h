@@ -411,10 +411,16 @@ struct shelf_result {
 	__u64 ops;
 	__u64 absent;		/* removed what was not there, added what was */
 	__u64 pages;
+	__u64 products;		/* of the snapshot that it made, or would make */
+	__u64 catalogs;
+	__u64 memberships;
 	__u64 draft_ns;
 	__u64 publish_ns;
 	__u64 grace_ns;
 	bool repeated;		/* it had been applied before; generation: the newest */
+	/* Members that it left without their product, if that is SHELF_DANGLING_WARN. */
+	__u64 dangling;
+	char warning[120];	/* of these; or "" */
 };
 
 /*
@@ -422,6 +428,25 @@ struct shelf_result {
  * streams of small batches. What it replaces is still not reused before.
  */
 void shelf_batch_no_wait(struct shelf_batch *b);
+
+/*
+ * Guards of this commit, in place of its shelf's; a hosted shelf has none of its own.
+ * A commit that one of them refuses fails with EDOM, and the message says by how much.
+ *
+ * No count, of products, of catalogs or of memberships, may change by more than
+ * @per_cent, 1 to SHELF_CHANGE_MAX; 0: by any. What is none before may become any
+ * number.
+ */
+void shelf_batch_max_change(struct shelf_batch *b, __u32 per_cent);
+/* What to do if members are left without their product; see enum shelf_dangling. */
+void shelf_batch_dangling(struct shelf_batch *b, enum shelf_dangling what);
+/*
+ * A dry run: the commit shall do all that a commit does, but publish nothing. Its
+ * result is what would come of it, but for @generation, which is the newest, and for
+ * @publish_ns and @grace_ns, which are 0. ENOSPC also if it would take memory that
+ * pins keep, since it revokes none.
+ */
+void shelf_batch_check(struct shelf_batch *b);
 
 /*
  * Frees the batch in every case. @expect: refuse (ESTALE) unless this is the
@@ -444,18 +469,22 @@ struct shelf_settings {
 	__u32 lease_ms;		/* of pins that don't ask: a minute */
 	__u32 lease_max_ms;	/* of all pins: an hour */
 	__u64 pin_bytes;	/* that pins alone may keep: half of max_bytes */
+	/* Guards of commits; -1: the default, 0; nor has a hosted shelf these */
+	int max_change;		/* as of shelf_batch_max_change() */
+	int dangling;		/* enum shelf_dangling */
+	int require_expect;	/* 1: a commit has to expect a generation (EDOM) */
 };
 
 /* Begin with this: quarantine_ms 0 is none, and readers have to try again often. */
-#define SHELF_SETTINGS_DEFAULT	{ 0, 0, -1, NULL, 0, 0, 0 }
+#define SHELF_SETTINGS_DEFAULT	{ 0, 0, -1, NULL, 0, 0, 0, -1, -1, -1 }
 
 /* For "hosted:PATH" makes or removes the file. EEXIST, ENOENT, EPERM. */
 int shelf_create(const char *name, const struct shelf_settings *settings,
 		 struct shelf_error *err);
 int shelf_destroy(const char *name, struct shelf_error *err);
 /*
- * Changes settings of a kernel shelf: those that are not 0, or, of quarantine_ms,
- * -1. EINVAL: none, or max_bytes or seed, which can't change. EOPNOTSUPP: a hosted
+ * Changes settings of a kernel shelf: those that are not 0, or, of quarantine_ms and
+ * of guards, -1. EINVAL: none, or max_bytes or seed, which can't change. EOPNOTSUPP: a hosted
  * shelf.
  */
 int shelf_set(const char *name, const struct shelf_settings *settings,
@@ -492,6 +521,10 @@ struct shelf_listing {
 	__u32 lease_ms;
 	__u32 lease_max_ms;
 	__u64 pin_bytes;
+	__u64 sources;
+	__u32 max_change;
+	__u8 dangling;
+	__u8 require_expect;
 };
 
 /*

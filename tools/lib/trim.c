@@ -53,9 +53,9 @@ static int trim_kernel(const char *name, __s64 timeout_ns, struct shelf_trimmed 
 
 	if (ret)
 		return ret;
-	t->before = info.bytes;
+	t->before = info.shelf.bytes;
 	ret = wait_trim(nl, name, info.trims_asked, timeout_ns, &info, err);
-	t->after = info.bytes;
+	t->after = info.shelf.bytes;
 	return ret;
 }
 

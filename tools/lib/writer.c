@@ -30,7 +30,7 @@ struct shelf_batch {
 	struct batch staged;
 	struct shelf_nl_batch *nl;
 	bool failed;
-	bool no_wait;
+	struct shelf_nl_ends ends;
 };
 
 int shelf_fail_writer(struct shelf_error *err, int ret)
@@ -99,6 +99,8 @@ int shelf_batch_begin(struct shelf_writer *w, struct shelf_batch **out,
 	if (!b)
 		return shelf_fail(err, -ENOMEM, "out of memory");
 	b->hosted = w->hosted;
+	b->ends.max_change = -1;
+	b->ends.dangling = -1;
 	if (b->hosted)
 		batch_init(&b->staged, b->hosted->batch_bytes);
 	else
@@ -274,17 +276,32 @@ int shelf_batch_source_delete(struct shelf_batch *b, const char *source,
 	return stage_source(b, &op, source, err);
 }
 
+static void take_report(const struct report *r, struct shelf_result *result)
+{
+	*result = (struct shelf_result){
+		.generation = r->generation, .ops = r->ops, .absent = r->absent,
+		.pages = r->pages, .products = r->products, .catalogs = r->catalogs,
+		.memberships = r->memberships, .draft_ns = r->draft_ns,
+		.publish_ns = r->publish_ns, .grace_ns = r->grace_ns,
+		.repeated = r->repeated, .dangling = r->dangling,
+	};
+	if (r->dangling)
+		memcpy(result->warning, r->message, sizeof(result->warning));
+}
+
 static int commit_hosted(struct shelf_batch *b, const __u64 *expect,
 			 struct shelf_result *result, struct shelf_error *err)
 {
+	const struct shelf_nl_ends *e = &b->ends;
 	struct report r;
-	int ret = hosted_commit(b->hosted, &b->staged, expect, &r);
+	int ret;
 
+	b->staged.checks = e->check;
+	b->staged.guards.max_change = e->max_change < 0 ? 0 : (u32)e->max_change;
+	b->staged.guards.dangling = e->dangling < 0 ? 0 : (u8)e->dangling;
+	ret = hosted_commit(b->hosted, &b->staged, expect, &r);
 	if (!ret) {
-		*result = (struct shelf_result){
-			r.generation, r.ops, r.absent, r.pages,
-			r.draft_ns, r.publish_ns, r.grace_ns, r.repeated,
-		};
+		take_report(&r, result);
 		return 0;
 	}
 	shelf_fail(err, ret, "%s", r.message[0] ? r.message : strerror(-ret));
@@ -298,8 +315,10 @@ static int commit_hosted(struct shelf_batch *b, const __u64 *expect,
 static int commit_nl(struct shelf_batch *b, const __u64 *expect,
 		     struct shelf_result *result, struct shelf_error *err)
 {
-	int ret = shelf_nl_commit(b->nl, expect, b->no_wait, result, err);
+	int ret;
 
+	b->ends.expect = expect;
+	ret = shelf_nl_commit(b->nl, &b->ends, result, err);
 	b->nl = NULL;
 	return ret;
 }
@@ -307,7 +326,29 @@ static int commit_nl(struct shelf_batch *b, const __u64 *expect,
 /* A hosted commit waits for nobody anyway. */
 void shelf_batch_no_wait(struct shelf_batch *b)
 {
-	b->no_wait = true;
+	b->ends.no_wait = true;
+}
+
+void shelf_batch_max_change(struct shelf_batch *b, __u32 per_cent)
+{
+	b->ends.max_change = per_cent;
+}
+
+void shelf_batch_dangling(struct shelf_batch *b, enum shelf_dangling what)
+{
+	b->ends.dangling = what;
+}
+
+void shelf_batch_check(struct shelf_batch *b)
+{
+	b->ends.check = true;
+}
+
+/* As the kernel would, of attributes that hold no more than they may. */
+static bool guards_valid(const struct shelf_batch *b)
+{
+	return b->ends.max_change <= (__s64)SHELF_CHANGE_MAX &&
+	       b->ends.dangling <= SHELF_DANGLING_MAX;
 }
 
 int shelf_batch_commit(struct shelf_batch *b, const __u64 *expect,
@@ -320,6 +361,8 @@ int shelf_batch_commit(struct shelf_batch *b, const __u64 *expect,
 		result = &unused;
 	if (b->failed)
 		ret = shelf_fail(err, -EINVAL, "the batch has failed before");
+	else if (!guards_valid(b))
+		ret = shelf_fail(err, -EINVAL, "a guard is out of its range");
 	else if (b->hosted)
 		ret = commit_hosted(b, expect, result, err);
 	else

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * shelfctl apply: a file is a batch is a commit.
+ * shelfctl apply: a file is a batch is a commit; check: but none is made.
  */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "document.h"
+#include "guards.h"
 #include "lines.h"
 
 #define PROGRESS_NS	200000000LL
@@ -29,6 +30,8 @@ struct apply {
 	struct shelf_batch *batch;
 	const char *shelf;
 	bool no_wait;
+	bool check;
+	struct guards guards;
 	__u64 ops_before;
 	__u64 next_op;
 	struct line_mark *mark;
@@ -121,6 +124,9 @@ static int begin_batch(struct apply *ap)
 	}
 	if (ap->no_wait)
 		shelf_batch_no_wait(ap->batch);
+	if (ap->check)
+		shelf_batch_check(ap->batch);
+	guards_set(&ap->guards, ap->batch);
 	ap->next_op = 0;
 	ap->marks = 0;
 	return 0;
@@ -170,17 +176,35 @@ static int apply_lines(struct apply *ap)
 	return ret < 0 ? -ret : status;
 }
 
-static void print_result(const struct shelf_result *r)
+static void print_json(const struct apply *ap, const struct shelf_result *r)
 {
+	struct document d;
+
+	document_begin(&d);
+	fprintf(d.to, ",\"generation\":%llu,\"ops\":%llu,\"absent\":%llu,"
+		"\"pages\":%llu,\"products\":%llu,\"catalogs\":%llu,"
+		"\"memberships\":%llu,\"draft_ns\":%llu,\"publish_ns\":%llu,"
+		"\"grace_ns\":%llu,\"repeated\":%s,\"checked\":%s", r->generation, r->ops,
+		r->absent, r->pages, r->products, r->catalogs, r->memberships, r->draft_ns,
+		r->publish_ns, r->grace_ns, r->repeated ? "true" : "false",
+		ap->check ? "true" : "false");
+	guards_print(d.to, r);
+	document_end(&d, stdout);
+}
+
+static void print_result(const struct apply *ap, const struct shelf_result *r)
+{
+	guards_warn(ap->file, r);
 	if (json_output)
-		print_document("\"generation\":%llu,\"ops\":%llu,\"absent\":%llu,"
-			       "\"pages\":%llu,\"draft_ns\":%llu,\"publish_ns\":%llu,"
-			       "\"grace_ns\":%llu,\"repeated\":%s", r->generation, r->ops,
-			       r->absent, r->pages, r->draft_ns, r->publish_ns, r->grace_ns,
-			       r->repeated ? "true" : "false");
+		print_json(ap, r);
 	else if (r->repeated)
-		printf("generation %llu has it already: a repeat, nothing was changed\n",
-		       r->generation);
+		printf("generation %llu has it already: a repeat, nothing %s changed\n",
+		       r->generation, ap->check ? "would be" : "was");
+	else if (ap->check)
+		printf("checked, not applied: generation %llu ops %llu absent %llu pages %llu, "
+		       "would have products %llu catalogs %llu memberships %llu\n",
+		       r->generation, r->ops, r->absent, r->pages, r->products,
+		       r->catalogs, r->memberships);
 	else
 		printf("generation %llu ops %llu absent %llu pages %llu "
 		       "draft %.3f ms publish %.3f ms grace %.3f ms\n",
@@ -205,7 +229,7 @@ static int apply_batch(struct apply *ap, const __u64 *expect)
 	if (shelf_batch_commit(ap->batch, expect, &result, &err))
 		return refused(ap, &err);
 	progress_end(ap);
-	print_result(&result);
+	print_result(ap, &result);
 	return STATUS_OK;
 }
 
@@ -229,15 +253,15 @@ static int apply_file(struct apply *ap, const struct args *a, const __u64 *expec
 	return status;
 }
 
-int run_apply(const struct args *a)
+static int run(const struct args *a, const char *name, bool check)
 {
-	struct apply ap = { .no_wait = a->value[OPT_NO_WAIT] };
+	struct apply ap = { .no_wait = a->value[OPT_NO_WAIT], .check = check };
 	__u64 expect;
 	int status;
 
 	if (a->words != 1)
-		return fail(STATUS_USAGE, 0, "apply takes one FILE");
-	if (args_u64(a, OPT_EXPECT, &expect))
+		return fail(STATUS_USAGE, 0, "%s takes one FILE", name);
+	if (args_u64(a, OPT_EXPECT, &expect) || guards_read(a, &ap.guards))
 		return STATUS_USAGE;
 	ap.file = a->word[0];
 	status = lines_open(&ap.lines, ap.file);
@@ -246,4 +270,14 @@ int run_apply(const struct args *a)
 	status = apply_file(&ap, a, a->value[OPT_EXPECT] ? &expect : NULL);
 	lines_close(&ap.lines);
 	return status;
+}
+
+int run_apply(const struct args *a)
+{
+	return run(a, "apply", false);
+}
+
+int run_check(const struct args *a)
+{
+	return run(a, "check", true);
 }

@@ -47,6 +47,9 @@ static const struct {
 	[OPT_INTERVAL] = { "interval", 0, true, false },
 	[OPT_ZSTD] = { "zstd", 0, false, false },
 	[OPT_STAT] = { "stat", 0, false, false },
+	[OPT_MAX_CHANGE] = { "max-change", 0, true, false },
+	[OPT_DANGLING] = { "dangling", 0, true, false },
+	[OPT_REQUIRE_EXPECT] = { "require-expect", 0, true, false },
 };
 
 const char *option_name(enum option o)

@@ -6,11 +6,17 @@
 
 #include "ctl.h"
 
+#define GUARDS_USAGE "[--max-change PERCENT] [--dangling allow|warn|refuse]"
+#define GUARDS	(OPT_BIT(OPT_MAX_CHANGE) | OPT_BIT(OPT_DANGLING))
+
 #define LIMITS_USAGE \
 	"[--batch-bytes SIZE] [--quarantine-ms N]\n" \
-	"      [--lease-ms N] [--lease-max-ms N] [--pin-bytes SIZE]"
+	"      [--lease-ms N] [--lease-max-ms N] [--pin-bytes SIZE]\n" \
+	"      " GUARDS_USAGE "\n" \
+	"      [--require-expect yes|no]"
 #define LIMITS	(OPT_BIT(OPT_BATCH_BYTES) | OPT_BIT(OPT_QUARANTINE_MS) | \
-		 OPT_BIT(OPT_LEASE_MS) | OPT_BIT(OPT_LEASE_MAX_MS) | OPT_BIT(OPT_PIN_BYTES))
+		 OPT_BIT(OPT_LEASE_MS) | OPT_BIT(OPT_LEASE_MAX_MS) | OPT_BIT(OPT_PIN_BYTES) | \
+		 OPT_BIT(OPT_REQUIRE_EXPECT) | GUARDS)
 
 const struct command commands[] = {
 	{ "shelf create", "create", "--max-bytes SIZE [--seed N] " LIMITS_USAGE,
@@ -20,7 +26,11 @@ const struct command commands[] = {
 	{ "shelf set", "set", LIMITS_USAGE,
 	  "Changes limits of a shelf of the kernel: bytes of a batch; milliseconds for\n"
 	  "which what a commit replaces is left alone; those that a pin lasts if it asks\n"
-	  "for nothing, and at most; bytes that pins alone may keep.",
+	  "for nothing, and at most; bytes that pins alone may keep.\n"
+	  "Guards refuse commits: by --max-change one that would change the number of\n"
+	  "products, catalogs or memberships by more per cent (0: none does); by --dangling\n"
+	  "refuse one that would leave a catalog with members whose product is missing, and\n"
+	  "warn tells how many; by --require-expect yes one without --expect.",
 	  LIMITS, A_SHELF, run_set },
 	{ "shelf destroy", "destroy", "",
 	  "Destroys a shelf. Who has it open keeps what is there.",
@@ -54,14 +64,23 @@ const struct command commands[] = {
 	  "and as readers report them, how they spread over CPUs (skew: the busiest by the\n"
 	  "mean), commits, memory, pins. q ends it, arrows scroll. --once prints one frame.",
 	  OPT_BIT(OPT_INTERVAL) | OPT_BIT(OPT_ONCE), MAYBE_SHELF, run_top },
-	{ "data apply", "apply", "FILE [--expect GENERATION] [--no-wait] [--whole]",
+	{ "data apply", "apply", "FILE [--expect GENERATION] [--no-wait] [--whole]\n"
+	  "      " GUARDS_USAGE,
 	  "Applies a file (- is standard input) of one JSON object a line, all of\n"
 	  "it or nothing. --expect refuses if another generation is the newest, but for\n"
 	  "what trims alone have made.\n"
 	  "--no-wait: not for the grace period of the kernel's readers; for many\n"
 	  "small batches. --whole refuses what isn't an export from its begin to its\n"
-	  "end, unchanged: a file that is empty, too.",
-	  OPT_BIT(OPT_EXPECT) | OPT_BIT(OPT_NO_WAIT) | OPT_BIT(OPT_WHOLE), A_SHELF, run_apply },
+	  "end, unchanged: a file that is empty, too. Guards as of set hold for this commit\n"
+	  "in place of the shelf's.",
+	  OPT_BIT(OPT_EXPECT) | OPT_BIT(OPT_NO_WAIT) | OPT_BIT(OPT_WHOLE) | GUARDS,
+	  A_SHELF, run_apply },
+	{ "data check", "check", "FILE [--expect GENERATION] [--whole]\n"
+	  "      " GUARDS_USAGE,
+	  "Does all that apply does, guards and memory included, but for making the commit\n"
+	  "visible: nothing is changed. It prints what would be there. It revokes no pin, so\n"
+	  "a full shelf whose pins keep memory may refuse it and take the commit.",
+	  OPT_BIT(OPT_EXPECT) | OPT_BIT(OPT_WHOLE) | GUARDS, A_SHELF, run_check },
 	{ "data export", "export", "[--output FILE] [--zstd] [--lease SECONDS] [--tries N]",
 	  "Prints all of the newest snapshot, which it pins, as lines that apply reads;\n"
 	  "with -o or --output to a FILE, which is whole then or not there. If the pin is\n"
@@ -70,16 +89,18 @@ const struct command commands[] = {
 	  "whose name ends in .zst: packed by zstd, which all who read exports know.",
 	  OPT_BIT(OPT_ZSTD) | OPT_BIT(OPT_OUTPUT) | OPT_BIT(OPT_LEASE) | OPT_BIT(OPT_TRIES),
 	  A_SHELF, run_export },
-	{ "data restore", "restore", "FILE [--tries N] [--no-wait]",
+	{ "data restore", "restore", "FILE [--tries N] [--no-wait]\n"
+	  "      " GUARDS_USAGE,
 	  "Makes the shelf what an export says, whole and with its hash: what isn't in it\n"
 	  "goes. As sync otherwise.",
-	  OPT_BIT(OPT_TRIES) | OPT_BIT(OPT_NO_WAIT), A_SHELF, run_restore },
-	{ "data sync", "sync", "FILE [--tries N] [--no-wait]",
+	  OPT_BIT(OPT_TRIES) | OPT_BIT(OPT_NO_WAIT) | GUARDS, A_SHELF, run_restore },
+	{ "data sync", "sync", "FILE [--tries N] [--no-wait]\n"
+	  "      " GUARDS_USAGE,
 	  "Makes the shelf what a file says, puts and adds between a begin and an end, by\n"
 	  "what differs and in one commit; what isn't in the file goes. If somebody commits\n"
 	  "meanwhile, it says so and begins anew, N times (5) in all, or from standard\n"
 	  "input (-) once. Memory: 60 to 150 bytes a product and 8 to 16 a membership.",
-	  OPT_BIT(OPT_TRIES) | OPT_BIT(OPT_NO_WAIT), A_SHELF, run_sync },
+	  OPT_BIT(OPT_TRIES) | OPT_BIT(OPT_NO_WAIT) | GUARDS, A_SHELF, run_sync },
 	{ "data diff", "diff", "OTHER [--stat]",
 	  "Prints what makes NAME into OTHER, as lines for apply, or with --stat how much\n"
 	  "that is. Each is a FILE, - or shelf:NAME or hosted:PATH; with -s or --hosted that\n"

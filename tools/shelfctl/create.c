@@ -7,6 +7,7 @@
 
 #include "ctl.h"
 #include "document.h"
+#include "guards.h"
 
 static int no_words(const struct args *a)
 {
@@ -66,12 +67,17 @@ static int quarantine(const struct args *a, long long *out)
 /* Those that can change. */
 static int limits(const struct args *a, struct shelf_settings *s)
 {
+	struct guards g;
+
 	if (no_words(a) || size_limit(a, OPT_BATCH_BYTES, &s->batch_bytes) ||
 	    quarantine(a, &s->quarantine_ms) ||
 	    lease_limit(a, OPT_LEASE_MS, &s->lease_ms) ||
 	    lease_limit(a, OPT_LEASE_MAX_MS, &s->lease_max_ms) ||
-	    size_limit(a, OPT_PIN_BYTES, &s->pin_bytes))
+	    size_limit(a, OPT_PIN_BYTES, &s->pin_bytes) || guards_read(a, &g) ||
+	    guards_require_expect(a, &s->require_expect))
 		return STATUS_USAGE;
+	s->max_change = g.max_change;
+	s->dangling = g.dangling;
 	return 0;
 }
 
@@ -111,7 +117,7 @@ int run_set(const struct args *a)
 	if (limits(a, &s))
 		return STATUS_USAGE;
 	if (s.quarantine_ms < 0 && !s.batch_bytes && !s.lease_ms && !s.lease_max_ms &&
-	    !s.pin_bytes)
+	    !s.pin_bytes && s.max_change < 0 && s.dangling < 0 && s.require_expect < 0)
 		return fail(STATUS_USAGE, 0, "set what?");
 	ret = shelf_set(a->shelf, &s, &err);
 	if (ret)

@@ -54,6 +54,9 @@ enum option {
 	OPT_INTERVAL,
 	OPT_ZSTD,
 	OPT_STAT,
+	OPT_MAX_CHANGE,
+	OPT_DANGLING,
+	OPT_REQUIRE_EXPECT,
 	OPTIONS
 };
 
@@ -173,6 +176,7 @@ int run_destroy(const struct args *a);
 int run_list(const struct args *a);
 int run_show(const struct args *a);
 int run_apply(const struct args *a);
+int run_check(const struct args *a);
 int run_get(const struct args *a);
 int run_product_get(const struct args *a);
 int run_catalog_get(const struct args *a);

@@ -2,12 +2,14 @@
 /*
  * shelfctl list, show, wait
  */
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ctl.h"
 #include "document.h"
+#include "sources.h"
 #include "values.h"
 
 struct listed {
@@ -33,10 +35,10 @@ static int list_one(const struct shelf_listing *l, void *arg)
 	fprintf(to, ",\"generation\":%llu,\"products\":%llu,\"catalogs\":%llu,"
 		"\"memberships\":%llu,\"bytes\":%llu,\"max_bytes\":%llu,"
 		"\"batch_bytes\":%llu,\"quarantine_ms\":%u,\"lease_ms\":%u,"
-		"\"lease_max_ms\":%u,\"pin_bytes\":%llu,\"opens\":%u}",
+		"\"lease_max_ms\":%u,\"pin_bytes\":%llu,\"sources\":%llu,\"opens\":%u}",
 		l->generation, l->products, l->catalogs, l->memberships, l->bytes,
 		l->max_bytes, l->batch_bytes, l->quarantine_ms, l->lease_ms,
-		l->lease_max_ms, l->pin_bytes, l->opens);
+		l->lease_max_ms, l->pin_bytes, l->sources, l->opens);
 	return 0;
 }
 
@@ -82,6 +84,19 @@ static void show_text(const struct shelf_ioc_info *i)
 	       i->committed_ns, i->abi);
 }
 
+static void show_setting(FILE *to, const char *name, const char *value)
+{
+	if (!json_output) {
+		fprintf(to, "%s %s\n", name, value);
+		return;
+	}
+	fprintf(to, ",\"%s\":", name);
+	if (isdigit((unsigned char)*value))
+		fputs(value, to);
+	else
+		put_string(to, value);
+}
+
 /*
  * Settings, and what pins make of them: of the kernel's shelves, to whoever may
  * read sysfs, which takes no rights to the device.
@@ -90,34 +105,55 @@ static void show_settings(FILE *to, const struct args *a)
 {
 	static const char *const file[] = {
 		"batch_bytes", "quarantine_ms", "lease_ms", "lease_max_ms",
-		"pin_bytes", "pins", "bytes_pinned", "revoked_pins", "early_reuses",
+		"pin_bytes", "max_change", "dangling", "require_expect", "pins",
+		"bytes_pinned", "revoked_pins", "early_reuses",
 	};
 	char value[SYSFS_VALUE];
 	size_t i;
 
 	for (i = 0; i < sizeof(file) / sizeof(file[0]); i++)
 		if (sysfs_value(a, file[i], value))
-			fprintf(to, json_output ? ",\"%s\":%s" : "%s %s\n", file[i], value);
+			show_setting(to, file[i], value);
 }
 
-static void show(const struct args *a, const struct shelf_ioc_info *i)
+static void show(const struct args *a, const struct shelf_ioc_info *i,
+		 const struct sources *sources)
 {
 	struct document d;
 
 	if (!json_output) {
 		show_text(i);
 		show_settings(stdout, a);
+		sources_print(stdout, sources);
 		return;
 	}
 	document_begin(&d);
 	show_json(d.to, i);
 	show_settings(d.to, a);
+	sources_print(d.to, sources);
 	document_end(&d, stdout);
+}
+
+/* None needs a pin of its own if the kernel says that there are none. */
+static int show_open(const struct args *a, const struct shelf *s)
+{
+	struct sources sources = { 0 };
+	struct shelf_ioc_info info;
+	char count[SYSFS_VALUE];
+	int ret = shelf_info(s, &info);
+
+	if (!ret && (!sysfs_value(a, "sources", count) || strcmp(count, "0")))
+		ret = sources_read(s, &sources);
+	if (ret)
+		ret = fail(STATUS_REFUSED, ret, "%s: %s", a->shelf, strerror(-ret));
+	else
+		show(a, &info, &sources);
+	sources_free(&sources);
+	return ret;
 }
 
 int run_show(const struct args *a)
 {
-	struct shelf_ioc_info info;
 	struct shelf *s;
 	int ret;
 
@@ -126,12 +162,9 @@ int run_show(const struct args *a)
 	ret = open_shelf(a, &s);
 	if (ret)
 		return ret;
-	ret = shelf_info(s, &info);
+	ret = show_open(a, s);
 	shelf_close(s);
-	if (ret)
-		return fail(STATUS_REFUSED, ret, "%s: %s", a->shelf, strerror(-ret));
-	show(a, &info);
-	return STATUS_OK;
+	return ret;
 }
 
 static int wait_arguments(const struct args *a, __u64 *generation, __s64 *timeout_ns)

@@ -11,6 +11,7 @@
 
 #include "delta.h"
 #include "document.h"
+#include "guards.h"
 
 #define TRIES	5
 
@@ -25,6 +26,7 @@ struct sync {
 	bool whole;
 	__u64 tries;
 	__u64 generation;
+	struct guards guards;
 	struct shelf_writer *writer;
 	struct shelf_batch *batch;
 	struct index from;
@@ -45,6 +47,7 @@ static int begin_batch(struct sync *s)
 		return refused(s, &err);
 	if (s->args->value[OPT_NO_WAIT])
 		shelf_batch_no_wait(s->batch);
+	guards_set(&s->guards, s->batch);
 	return 0;
 }
 
@@ -188,14 +191,15 @@ static int sync_all(struct sync *s)
 static void print_result(const struct sync *s)
 {
 	const struct shelf_result *r = &s->result;
-
 	struct document doc;
 
+	guards_warn(s->file, r);
 	if (json_output) {
 		document_begin(&doc);
 		fprintf(doc.to, ",\"generation\":%llu", s->generation);
 		delta_print(doc.to, &s->delta.counts);
 		fprintf(doc.to, ",\"absent\":%llu,\"pages\":%llu", r->absent, r->pages);
+		guards_print(doc.to, r);
 		document_end(&doc, stdout);
 		return;
 	}
@@ -211,7 +215,7 @@ static int run(const struct args *a, const char *name, bool whole)
 
 	if (a->words != 1)
 		return fail(STATUS_USAGE, 0, "%s takes one FILE", name);
-	if (args_u64(a, OPT_TRIES, &s.tries))
+	if (args_u64(a, OPT_TRIES, &s.tries) || guards_read(a, &s.guards))
 		return STATUS_USAGE;
 	if (!s.tries)
 		return fail(STATUS_USAGE, 0, "--tries is 0");
