@@ -25,7 +25,7 @@ check 'a batch with numbers' 0 '^generation 2 ops 2 '
 run apply in.jsonl
 check 'the same once more' 0 '^generation 2 has it already'
 run -j apply in.jsonl
-check 'and in JSON' 0 '"generation":2,"ops":0,.*"repeated":true\}$'
+check 'and in JSON' 0 '"generation":2,"ops":0,.*"repeated":true,"checked":false\}$'
 lines '{"op":"put","product":2}' '{"op":"sequence","source":"prices/0","first":9,"last":12}'
 run apply in.jsonl
 check 'numbers that overlap' 1 '' 'in.jsonl:2: a part of its numbers.*source prices/0'

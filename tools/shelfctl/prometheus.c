@@ -52,6 +52,7 @@ static const struct metric metrics[] = {
 	{ "refused_batches", "shelf_refused_batches_total", "Batches refused.", NULL, 0 },
 	{ "repeated_batches", "shelf_repeated_batches_total",
 	  "Batches acknowledged without effect, since they had been applied.", NULL, 0 },
+	{ "checked_batches", "shelf_checked_batches_total", "Batches checked alone.", NULL, 0 },
 	{ "aborted_batches", "shelf_aborted_batches_total", "Batches given up.", NULL, 0 },
 	{ "staged_operations", "shelf_staged_operations_total", "Operations staged.", NULL, 0 },
 	{ "refused_operations", "shelf_refused_operations_total",
@@ -87,6 +88,10 @@ static const struct metric metrics[] = {
 	{ "lease_ms", "shelf_lease_seconds", "Lease of a pin that asks for none.", NULL, 3 },
 	{ "lease_max_ms", "shelf_lease_max_seconds", "Longest lease of a pin.", NULL, 3 },
 	{ "pin_bytes", "shelf_pin_limit_bytes", "Limit of what pins alone keep.", NULL, 0 },
+	{ "max_change", "shelf_change_limit_ratio",
+	  "By what part of itself a commit may change a count; 0: any.", NULL, 2 },
+	{ "require_expect", "shelf_require_expect",
+	  "Whether a commit has to expect a generation.", NULL, 0 },
 	{ "pins", "shelf_pins", "Pins that are valid.", NULL, 0 },
 	{ "revoked_pins", "shelf_revoked_pins_total", "Pins revoked.", NULL, 0 },
 };
