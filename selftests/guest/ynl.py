@@ -75,11 +75,13 @@ def reply_of(ynl, op, mode='do'):
 def shelves(ynl):
     settings = {'name': 'ynl', 'max-bytes': 16 * MIB - 5, 'batch-bytes': 8 * MIB,
                 'quarantine-ms': 7, 'lease-ms': 2000, 'lease-max-ms': 3000,
-                'pin-bytes': MIB, 'hash-seed': 1}
+                'pin-bytes': MIB, 'hash-seed': 1, 'max-change': 90, 'dangling': 'warn',
+                'require-expect': 0}
     new = ynl.do('create', dict(settings))
     told('create tells of it', new, {
         'name': 'ynl', 'max-bytes': 16 * MIB, 'batch-bytes': 8 * MIB, 'quarantine-ms': 7,
         'lease-ms': 2000, 'lease-max-ms': 3000, 'pin-bytes': MIB, 'generation': 1,
+        'max-change': 90, 'dangling': 'warn', 'require-expect': 0,
         'products': 0, 'opens': 0})
     check('all that the spec says', set(new) == reply_of(ynl, 'create'), new)
     refused('create twice', 17, 'a shelf of this name exists', ynl.do, 'create', settings)
@@ -150,6 +152,18 @@ def batches(ynl):
                          capture_output=True, text=True)
     told('the product', json.loads(out.stdout or '{}'), {
         'price': 1999, 'stock': 6, 'flags': 3, 'currency': 'EUR', 'attrs': {'a': 1}})
+    cookie = begin(ynl)
+    ynl.do('batch-ops', {'cookie': cookie, 'op': [
+        {'kind': 'put', 'product': 77}, {'kind': 'catalog-add', 'catalog': 5,
+                                         'members': members(77, 78)}]})
+    told('a check, with a warning', commit(ynl, cookie, check=True, **{'max-change': 0}), {
+        'cookie': cookie, 'error': 0, 'generation': 2, 'check': True, 'products': 3,
+        'catalogs': 2, 'memberships': 4, 'dangles': 1, 'message': None})
+    told('changes nothing', ynl.do('get', {'name': 'ynl'}), {'generation': 2, 'products': 2})
+    cookie = begin(ynl)
+    ynl.do('batch-ops', {'cookie': cookie, 'op': [
+        {'kind': 'catalog-add', 'catalog': 5, 'members': members(78)}]})
+    told('a guard', commit(ynl, cookie, dangling='refuse'), {'error': 33, 'message': None})
     result = commit(ynl, begin(ynl), expect=1)
     told('another generation was expected', result, {'error': 116, 'message': None})
     cookie = begin(ynl)
