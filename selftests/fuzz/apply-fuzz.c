@@ -42,7 +42,7 @@ static struct step random_step(u64 *random)
 	return (struct step){
 		.kind = below(random, 3) ? often[below(random, sizeof(often))] :
 			(u8)below(random, STEP_KINDS),
-		.arg = (u8)below(random, below(random, 2) ? 32 : 4),
+		.arg = (u8)below(random, below(random, 4) ? (below(random, 2) ? 32 : 4) : 256),
 		.ids = (u8)below(random, below(random, 2) ? 256 : 8),
 		.size = (u8)below(random, 64),
 		.n = sizes[below(random, ARRAY_SIZE(sizes))],

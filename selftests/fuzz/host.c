@@ -220,6 +220,11 @@ static int commit_try(struct store *st, const struct batch *b, struct report *r)
 
 	if (IS_ERR(d))
 		return PTR_ERR(d);
+	if (b->checks) {
+		r->generation = st->generation;
+		draft_drop(d);
+		return 0;
+	}
 	draft_publish(d);
 	draft_retire(d);
 	return 0;
@@ -255,7 +260,7 @@ void shelf_commit_queue(struct commit *c)
 	store_reclaim(&s->store);
 	ret = commit_now(c);
 	host_done(c, ret);
-	if (!ret)
+	if (!ret && !c->report.repeated && !c->batch.checks)
 		netlink_event(SHELF_CMD_COMMITTED, s, &c->report);
 	atomic64_sub(c->batch.bytes, &s->staged_bytes);
 	batch_free(&c->batch);

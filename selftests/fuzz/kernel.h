@@ -165,6 +165,7 @@ struct nla_policy {
 };
 
 #define NLA_POLICY_RANGE(t, low, high)	{ .type = (t), .min = (low), .max = (high) }
+#define NLA_POLICY_MAX(t, high)		NLA_POLICY_RANGE(t, 0, high)
 #define NLA_POLICY_FULL_RANGE(t, r)	{ .type = (t), .range = (r) }
 #define NLA_POLICY_EXACT_LEN(n)		NLA_POLICY_RANGE(NLA_BINARY, n, n)
 
@@ -317,6 +318,7 @@ void genlmsg_end(struct sk_buff *skb, void *head);
 int nlmsg_deliver(struct sk_buff *skb, u32 portid);
 
 #define nla_put_u32(skb, type, v)	nla_put(skb, type, 4, &(u32){ v })
+#define nla_put_u8(skb, type, v)	nla_put(skb, type, 1, &(u8){ v })
 #define nla_put_flag(skb, type)		nla_put(skb, type, 0, "")
 #define nla_put_string(skb, type, s)	nla_put(skb, type, (int)strlen(s) + 1, s)
 #define genlmsg_new(bytes, gfp)		nlmsg_new(bytes)

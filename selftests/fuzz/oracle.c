@@ -7,9 +7,12 @@
 
 #include "../hosted/digest.h"
 
+/* @before: whether it was present when @batch began */
 struct product {
 	u32 reset;
+	u32 batch;
 	bool present;
+	bool before;
 	u8 currency[4];
 	u32 flags;
 	u32 len;
@@ -29,9 +32,11 @@ struct catalog {
 
 struct member {
 	u32 reset;
+	u32 batch;
 	u32 catalog;
 	u32 next;
 	bool present;
+	bool before;
 	s64 id;
 };
 
@@ -47,6 +52,12 @@ static u32 reset_number, product_count, catalog_count, member_count;
 
 /* What there is in all. */
 static u64 total_products, total_catalogs, total_members, total_attrs;
+static u64 products_before, catalogs_before, members_before;
+
+/* Number of the batch that is being done; never that of one before a reset. */
+static u32 batch_number;
+static struct guards guards;
+static bool checks;
 
 /* How to undo the last batch: products as they were, and members that turned. */
 static struct {
@@ -140,7 +151,8 @@ static void count_product(const struct product *p, int n)
 
 static void clear_product(struct product *p)
 {
-	*p = (struct product){ .reset = reset_number, .id = p->id };
+	*p = (struct product){ .reset = reset_number, .id = p->id, .batch = p->batch,
+			       .before = p->before };
 }
 
 static void set_fields(struct product *p, const struct op *op)
@@ -164,6 +176,10 @@ static void do_product(const struct op *op)
 	u32 i = find_product(op->id);
 	struct product *p = &products[i];
 
+	if (p->batch != batch_number) {
+		p->batch = batch_number;
+		p->before = p->present;
+	}
 	product_undo[product_undos].slot = i;
 	product_undo[product_undos++].old = *p;
 	count_product(p, -1);
@@ -195,6 +211,10 @@ static void set_member(u32 i, bool present)
 {
 	if (members[i].present == present)
 		return;
+	if (members[i].batch != batch_number) {
+		members[i].batch = batch_number;
+		members[i].before = members[i].present;
+	}
 	if (member_undos == ARRAY_SIZE(member_undo))
 		FAIL("too many changes for the oracle");
 	member_undo[member_undos++] = i;
@@ -226,6 +246,12 @@ void oracle_do(const struct batch *b)
 	refusals = 0;
 	absent = 0;
 	only_products = !b->map_ops[MAP_CATALOGS];
+	batch_number++;
+	guards = b->guards;
+	checks = b->checks;
+	products_before = total_products;
+	catalogs_before = total_catalogs;
+	members_before = total_members;
 	oracle_sources_begin(b);
 	if (b->map_ops[MAP_PRODUCTS] > ARRAY_SIZE(product_undo))
 		FAIL("too many operations for the oracle");
@@ -272,6 +298,67 @@ static bool is_refused(u64 op)
 	return false;
 }
 
+/*
+ * Guards
+ * ======
+ */
+/* NULL if it was never named. */
+static const struct product *known_product(s64 id)
+{
+	u32 i = slot_of((u64)id, PRODUCT_SLOTS);
+
+	for (; products[i].reset == reset_number; i = (i + 1) % PRODUCT_SLOTS)
+		if (products[i].id == id)
+			return &products[i];
+	return NULL;
+}
+
+static bool dangles(const struct member *m)
+{
+	const struct product *p = known_product(m->id);
+	bool had = p && (p->batch == batch_number ? p->before : p->present);
+	bool was = m->batch == batch_number ? m->before : m->present;
+
+	return m->present && !(p && p->present) && !(was && !had);
+}
+
+static u64 count_dangling(void)
+{
+	u64 n = 0;
+	u32 i, at;
+
+	for (i = 0; i < catalog_count; i++)
+		for (at = catalogs[catalog_at[i]].first; at != U32_MAX; at = members[at].next)
+			n += dangles(&members[at]);
+	return n;
+}
+
+static bool too_much(u64 before, u64 now)
+{
+	u64 by = now > before ? now - before : before - now;
+
+	return guards.max_change && before && by * 100 > guards.max_change * before;
+}
+
+static void check_guards(int ret, const struct report *r)
+{
+	u64 dangling = guards.dangling == SHELF_DANGLING_ALLOW ? 0 : count_dangling();
+	bool refuse = too_much(products_before, total_products) ||
+		      too_much(catalogs_before, total_catalogs) ||
+		      too_much(members_before, total_members) ||
+		      (dangling && guards.dangling == SHELF_DANGLING_REFUSE);
+
+	if (refuse != (ret == -EDOM))
+		FAIL("guards: %d %s", ret, r->message);
+	if (ret)
+		return;
+	if (r->dangling != dangling)
+		FAIL("%llu members dangle, not %llu", r->dangling, dangling);
+	if (r->products != total_products || r->catalogs != total_catalogs ||
+	    r->memberships != total_members)
+		FAIL("a result with other counts");
+}
+
 void oracle_check_result(const struct store *st, int ret, const struct report *r)
 {
 	if (ret != r->error)
@@ -292,11 +379,13 @@ void oracle_check_result(const struct store *st, int ret, const struct report *r
 		FAIL("refused with %d and no word", ret);
 	if (ret == -ENOENT && !(r->has_op && is_refused(r->op)))
 		FAIL("operation %llu was refused", r->op);
+	if (!ret || ret == -EDOM)
+		check_guards(ret, r);
 	/* P4. Only what is really used up makes a commit fail. */
-	if (ret == -ENOSPC && (st->first || st->retained_bytes))
+	if (ret == -ENOSPC && (st->first || (st->retained_bytes && !checks)))
 		FAIL("full, but there is something to be had back");
 	if (ret && ret != -ENOENT && ret != -ENOSPC && ret != -ESTALE && ret != -ENOMEM &&
-	    ret != -EILSEQ)
+	    ret != -EILSEQ && ret != -EDOM)
 		FAIL("commit: %d %s", ret, r->message);
 }
 

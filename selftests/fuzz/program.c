@@ -270,7 +270,7 @@ static void check_unchanged(void)
 void host_done(const struct commit *c, int ret)
 {
 	oracle_check_result(store, ret, &c->report);
-	if (ret || c->report.repeated) {
+	if (ret || c->report.repeated || c->batch.checks) {
 		check_unchanged();
 		oracle_undo();
 	}

@@ -289,6 +289,20 @@ static void put_expect(u8 flags)
 		put_u64(SHELF_A_EXPECT, flags & 4 ? st->generation + 1 : st->content);
 }
 
+/* And whether it is a check. */
+static void put_guards(u8 flags)
+{
+	u32 change = flags & 2 ? 10 : 100;
+	u8 dangling = flags & 1 ? SHELF_DANGLING_WARN : SHELF_DANGLING_REFUSE;
+
+	if (flags & 32)
+		put(SHELF_A_CHECK, 0, NULL);
+	if (flags & 64)
+		put(SHELF_A_MAX_CHANGE, sizeof(change), &change);
+	if (flags & 128)
+		put(SHELF_A_DANGLING, sizeof(dangling), &dangling);
+}
+
 void sender_commit(u8 flags)
 {
 	struct netlink_ext_ack extack;
@@ -305,6 +319,7 @@ void sender_commit(u8 flags)
 		put_u64(SHELF_A_OPS, now->ops + (flags >> 4 & 1));
 	if (flags & 1)
 		put(SHELF_A_NO_WAIT, 0, NULL);
+	put_guards(flags);
 	ret = message_send(now->portid, &extack);
 	if (ret == -ENOMEM)	/* the one error after which it is still open */
 		return;
@@ -368,7 +383,8 @@ static void must(int ret, int want, const char *what)
 void sender_set(u8 which, u16 value)
 {
 	struct netlink_ext_ack extack;
-	u32 ms = value, lease = 1U + value;
+	u32 ms = value, lease = 1U + value, change = value % 200;
+	u8 dangling = value % 3;
 
 	sender_flush();
 	message_begin(SHELF_CMD_SET, 0);
@@ -381,7 +397,11 @@ void sender_set(u8 which, u16 value)
 		put(SHELF_A_LEASE_MAX_MS, sizeof(lease), &lease);
 	if (which & 8)
 		put_u64(SHELF_A_BATCH_BYTES, SZ_64K + value);
-	must(message_send(3, &extack), which & 15 ? 0 : -EINVAL, "set");
+	if (which & 16)
+		put(SHELF_A_MAX_CHANGE, sizeof(change), &change);
+	if (which & 32)
+		put(SHELF_A_DANGLING, sizeof(dangling), &dangling);
+	must(message_send(3, &extack), which & 63 ? 0 : -EINVAL, "set");
 }
 
 void sender_ask(u8 what)
