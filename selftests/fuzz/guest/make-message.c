@@ -13,6 +13,16 @@ static __u64 shelf_name(struct rng *r)
 	return one_in(r, 3) ? below(r, one_in(r, 4) ? NAMES : 3) : 0;
 }
 
+static void add_guards(struct rng *r, struct call *c)
+{
+	static const __u64 changes[] = { 0, 1, 10, 50, 100, 1000000, 1000001 };
+
+	if (one_in(r, 6))
+		add_field(c, SHELF_A_MAX_CHANGE, FORM_U32, PICK(r, changes));
+	if (one_in(r, 4))
+		add_field(c, SHELF_A_DANGLING, FORM_U8, below(r, one_in(r, 20) ? 256 : 3));
+}
+
 static void add_settings(struct rng *r, struct call *c)
 {
 	static const __u64 bytes[] = { 1 << 16, 1 << 20, 8 << 20, 1, 1ULL << 36, (1ULL << 36) + 1 };
@@ -28,6 +38,9 @@ static void add_settings(struct rng *r, struct call *c)
 		add_field(c, SHELF_A_LEASE_MAX_MS, FORM_U32, PICK(r, times));
 	if (one_in(r, 4))
 		add_field(c, SHELF_A_PIN_BYTES, FORM_U64, PICK(r, bytes));
+	if (one_in(r, 12))
+		add_field(c, SHELF_A_REQUIRE_EXPECT, FORM_U8, below(r, 3));
+	add_guards(r, c);
 }
 
 static void add_create(struct rng *r, struct call *c)
@@ -73,14 +86,31 @@ static void add_members(struct rng *r, struct call *c)
 	f->skew = below(r, 7) - 2;
 }
 
+/* Few names, and numbers that meet. */
+static void add_source(struct rng *r, struct call *c, __u8 kind)
+{
+	struct field *f = add_field(c, SHELF_OP_A_SOURCE, FORM_BYTES, some_source(r));
+	__u64 first = one_in(r, 10) ? odd_number(r) : below(r, 30);
+
+	f->len = one_in(r, 20) ? below(r, 300) : 1;
+	if (kind == SHELF_OP_SEQUENCE)
+		add_field(c, SHELF_OP_A_FIRST, FORM_U64, first);
+	if (kind != SHELF_OP_SOURCE_DELETE)
+		add_field(c, SHELF_OP_A_LAST, FORM_U64, first + below(r, 10));
+	if (kind == SHELF_OP_SEQUENCE && one_in(r, 4))
+		add_field(c, SHELF_OP_A_NO_GAP, FORM_BYTES, 0);
+}
+
 static void add_op(struct rng *r, struct call *c)
 {
-	__u8 kind = 1 + below(r, 6);
+	__u8 kind = 1 + below(r, one_in(r, 3) ? SHELF_OP_MAX : SHELF_OP_CATALOG_DELETE);
 
 	add_field(c, SHELF_A_OP, FORM_OPEN, 0);
 	if (!one_in(r, 40))
 		add_field(c, SHELF_OP_A_KIND, FORM_U8, one_in(r, 40) ? below(r, 256) : kind);
-	if (!one_in(r, 40))
+	if (kind >= SHELF_OP_SEQUENCE)
+		add_source(r, c, kind);
+	else if (!one_in(r, 40))
 		add_field(c, kind < SHELF_OP_CATALOG_ADD ? SHELF_OP_A_PRODUCT :
 			  SHELF_OP_A_CATALOG, FORM_U64, some_id(r));
 	if (kind < SHELF_OP_DELETE)
@@ -135,6 +165,9 @@ static void add_commit(struct rng *r, struct call *c)
 		add_field(c, SHELF_A_OPS, FORM_U64, below(r, 9));
 	if (one_in(r, 3))
 		add_field(c, SHELF_A_NO_WAIT, FORM_BYTES, 0);
+	if (one_in(r, 6))
+		add_field(c, SHELF_A_CHECK, FORM_BYTES, 0);
+	add_guards(r, c);
 }
 
 void make_message(struct rng *r, struct call *c, __u8 cmd)
@@ -222,7 +255,7 @@ void make_send(struct rng *r, struct call *c)
 
 	c->arg[0] = one_in(r, 8) ? below(r, SLOTS) : 0;
 	c->arg[1] = one_in(r, 8) ? below(r, SLOTS) : below(r, 2);
-	make_message(r, c, one_in(r, 3) ? 1 + below(r, 10) : PICK(r, often));
+	make_message(r, c, one_in(r, 3) ? 1 + below(r, SHELF_CMD_SOURCES) : PICK(r, often));
 	if (one_in(r, 4))
 		spoil(r, c);
 	if (one_in(r, 20))

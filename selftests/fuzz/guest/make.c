@@ -63,6 +63,12 @@ __u64 some_id(struct rng *r)
 	return one_in(r, 20) ? tame(rnd(r)) : below(r, one_in(r, 3) ? 2000 : 40);
 }
 
+/* A name of one byte. */
+__u64 some_source(struct rng *r)
+{
+	return 'a' + 2 * below(r, 4);
+}
+
 __u64 some_place(struct rng *r)
 {
 	return one_in(r, 5) ? below(r, PLACES) : one_in(r, 3) ? PLACE_FRESH : PLACE_ROOM;
@@ -161,7 +167,14 @@ static void make_buffer(struct rng *r, struct call *c, __u16 at)
 
 static void query_get(struct rng *r, struct call *c)
 {
-	add_field(c, AT(get, id), FORM_U64, some_id(r));
+	const __u8 source = (__u8)some_source(r);
+
+	if (one_in(r, 4)) {
+		add_field(c, AT(get, flags), FORM_U32, SHELF_GET_SOURCE);
+		add_field(c, AT(get, id), FORM_U64, (__u64)shelf_source_id(&source, 1));
+	} else {
+		add_field(c, AT(get, id), FORM_U64, some_id(r));
+	}
 	if (one_in(r, 3))
 		return;
 	make_buffer(r, c, AT(get, attrs));
@@ -206,7 +219,7 @@ static void query_pin(struct rng *r, struct call *c)
 
 static void query_scan(struct rng *r, struct call *c)
 {
-	add_field(c, AT(scan, flags), FORM_U32, below(r, 2));
+	add_field(c, AT(scan, flags), FORM_U32, below(r, 3));
 	add_field(c, AT(scan, cursor), FORM_U64, one_in(r, 2) ? 0 : rnd(r));
 	make_buffer(r, c, AT(scan, records));
 	add_field(c, AT(scan, count), FORM_U32, one_in(r, 4) ? odd_number(r) : 63 + below(r, 100));

@@ -28,6 +28,7 @@ void make_message(struct rng *r, struct call *c, __u8 cmd);
 void make_sound_ops(struct rng *r, struct call *c);
 struct field *add_field(struct call *c, __u16 type, __u8 form, __u64 value);
 __u64 some_id(struct rng *r);
+__u64 some_source(struct rng *r);
 __u64 some_place(struct rng *r);
 
 /* send(): arguments behind socket and cookie. */
