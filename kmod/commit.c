@@ -139,11 +139,15 @@ static void commit_finish(struct commit *c, u64 published)
 	shelf_reclaim(c->shelf);
 }
 
-/* Nothing was changed, so there is nothing to announce or to wait for. */
+/*
+ * Nothing was changed, so there is nothing to announce or to wait for. But its draft may
+ * have made the shelf grow, so that a trim is due.
+ */
 static void commit_unchanged(struct commit *c, enum shelf_stat as)
 {
 	shelf_count(c->shelf, as, 1);
 	batch_done(c);
+	shelf_reclaim_soon(c->shelf);
 }
 
 static void trace_commit(const struct commit *c)

@@ -47,6 +47,7 @@ static int ioctl_info(struct shelf_file *f, union ioctl_arg *a)
 	arg->products = view.root->products;
 	arg->catalogs = view.root->catalogs;
 	arg->memberships = view.root->memberships;
+	arg->sources = view.root->sources;
 	arg->attrs_bytes = view.root->attrs_bytes;
 	arg->committed_ns = view.root->committed_ns;
 	rcu_read_unlock();

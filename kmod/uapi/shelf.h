@@ -357,6 +357,7 @@ struct shelf_ioc_info {
 	__u64 committed_ns;
 	char  name[SHELF_NAME_MAX + 1];
 	__u64 pin;			/* in: see below */
+	__u64 sources;			/* out */
 };
 
 /*

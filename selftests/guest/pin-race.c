@@ -74,13 +74,18 @@ static unsigned int look_around(const struct shelf_pin *p, struct holder *h, voi
 }
 
 /*
- * False: this user has as many as may be. Those let go count until their grace period is
+ * False: a trim made this generation, or this user has as many as may be. Those let go count until their grace period is
  * over, and on a busy machine that takes a while.
  */
 static bool pin_one(const struct shelf *s, struct shelf_pin *p, struct holder *h)
 {
 	int ret = shelf_pin(s, 0, 0, p);
 
+	if (!ret && !world_made(p->generation)) {
+		shelf_unpin(p);
+		p->token = 0;
+		return false;
+	}
 	h->refused += ret == -EDQUOT;
 	h->wrong += ret && ret != -EDQUOT;
 	h->pins += !ret;
@@ -185,7 +190,7 @@ static void walk_pinned(struct walker *w, int fd, void *buffer)
 		w->odd++;
 		return;
 	}
-	while (!ret && !__atomic_load_n(&walkers_stop, __ATOMIC_RELAXED)) {
+	while (!ret && world_made(q.generation) && !__atomic_load_n(&walkers_stop, __ATOMIC_RELAXED)) {
 		ret = walk(fd, &q, w->which++, buffer);
 		w->right += !ret;
 	}
@@ -224,7 +229,8 @@ TEST_F_TIMEOUT(pin_race, revoked_in_a_walk, 240)
 	}
 	while ((now_ns() < until || value(&self->k, "revoked_pins") < 200) && !ret) {
 		ret = world_put_no_wait(&self->k);
-		commits++;
+		if (!(commits++ % 16))
+			shelf_trim(self->k.name, 0, NULL, NULL);
 	}
 	__atomic_store_n(&walkers_stop, true, __ATOMIC_RELAXED);
 	for (i = 0; i < WALKERS; i++) {

@@ -109,8 +109,8 @@ check 'wait for what is there' status 0 shelfctl wait tool 4
 check 'wait for what does not come' status 1 shelfctl wait tool 5 --timeout 0.2
 check 'a shelf that is not' status 1 shelfctl get nothing product 1
 
-# For Prometheus: each sample once, of each number that sysfs has.
-sysfs_values() { find /sys/class/shelf/tool/ -maxdepth 1 -type f ! -name uevent ! -name dev ! -name lookups_per_cpu | wc -l; }
+# For Prometheus: each sample once, of each number that sysfs has; dangling is a word.
+sysfs_values() { find /sys/class/shelf/tool/ -maxdepth 1 -type f ! -name uevent ! -name dev ! -name lookups_per_cpu ! -name dangling | wc -l; }
 shelfctl create other --max-bytes 16M
 check 'stats for Prometheus' status 0 shelfctl stats --format prometheus
 check 'of this shelf' grep -qx 'shelf_generation{shelf="tool"} 4' "$dir/out"
@@ -173,9 +173,9 @@ wait "$all" "$watcher" 2>/dev/null
 check 'wait --generation' status 0 shelfctl shelf wait tool --generation 7
 
 # Settings.
-set_limits() { shelfctl set tool --lease-ms 2500 --lease-max-ms 60000 --pin-bytes 8M --quarantine-ms 0 --batch-bytes 32M; }
+set_limits() { shelfctl set tool --lease-ms 2500 --lease-max-ms 60000 --pin-bytes 8M --quarantine-ms 0 --batch-bytes 32M --max-change 20 --dangling warn; }
 check 'set' status 0 set_limits
-check 'show tells' grep -q '"batch_bytes":33554432,"quarantine_ms":0,"lease_ms":2500,"lease_max_ms":60000,"pin_bytes":8388608,"pins":0,"bytes_pinned":0,"revoked_pins":0,' \
+check 'show tells' grep -q '"batch_bytes":33554432,"quarantine_ms":0,"lease_ms":2500,"lease_max_ms":60000,"pin_bytes":8388608,"max_change":20,"dangling":"warn","require_expect":0,"pins":0,"bytes_pinned":0,"revoked_pins":0,' \
 	<(shelfctl show tool -j)
 check 'list tells' grep -q '"quarantine_ms":0,"lease_ms":2500,"lease_max_ms":60000,"pin_bytes":8388608' <(shelfctl list -j)
 check 'stats tell' grep -q '^pin_bytes 8388608$' <(shelfctl stats tool)

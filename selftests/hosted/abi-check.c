@@ -80,7 +80,7 @@ static struct field ioc_info[] = {
 	F(shelf_ioc_info, catalogs), F(shelf_ioc_info, memberships),
 	F(shelf_ioc_info, attrs_bytes), F(shelf_ioc_info, max_bytes),
 	F(shelf_ioc_info, arena_bytes), F(shelf_ioc_info, committed_ns),
-	F(shelf_ioc_info, name), F(shelf_ioc_info, pin),
+	F(shelf_ioc_info, name), F(shelf_ioc_info, pin), F(shelf_ioc_info, sources),
 };
 
 static struct field ioc_get[] = {

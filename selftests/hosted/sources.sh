@@ -95,4 +95,18 @@ lines '{"op":"begin"}' '{"op":"source","source":"new","last":6}' \
 run sync in.jsonl
 check 'a source twice' 4 '' 'in.jsonl:3: .*twice'
 
+# A root that says seven: what is exported, or read to compare, is not all.
+run export -o whole.jsonl
+cp --sparse=always a.shelf bad.shelf
+word=$(od -An -tu8 -j64 -N8 bad.shelf)
+printf '\007' | dd of=bad.shelf bs=1 seek=$((2097152 + (word & 0xffffff) * 4096 + 56)) conv=notrunc status=none
+shelf=bad.shelf
+run export -o lost.jsonl
+check 'an export that lacks sources' 1 '' 'damaged'
+[ ! -e lost.jsonl ] && verdict=ok || verdict="not ok"
+report "$verdict" 'is not there'
+run diff whole.jsonl
+check 'nor is it compared' 5 '' 'damaged'
+shelf=a.shelf
+
 finish

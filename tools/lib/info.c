@@ -31,6 +31,7 @@ static void info_root(const struct shelf_view *v, __u64 generation,
 	info->products = SHELF_LOAD(r->products);
 	info->catalogs = SHELF_LOAD(r->catalogs);
 	info->memberships = SHELF_LOAD(r->memberships);
+	info->sources = SHELF_LOAD(r->sources);
 	info->attrs_bytes = SHELF_LOAD(r->attrs_bytes);
 	info->committed_ns = SHELF_LOAD(r->committed_ns);
 }

@@ -23,7 +23,7 @@
 /**
  * struct export - a shelf on its way out
  * @try: from 1
- * @products, @catalogs, @members: written of this snapshot
+ * @products, @catalogs, @members, @sources: written of this snapshot
  */
 struct export {
 	const char *name;
@@ -37,6 +37,7 @@ struct export {
 	__u64 products;
 	__u64 catalogs;
 	__u64 members;
+	__u64 sources;
 	__u64 digest;
 	struct shelf_product product[SCAN_RECORDS];
 	struct shelf_catalog catalog[SCAN_RECORDS];
@@ -131,6 +132,7 @@ static int export_source(struct export *e, const struct shelf_source *s)
 
 	if (n < 0)
 		return (int)n;
+	e->sources++;
 	print_source(e->out.to, name, s->last, NULL);
 	return output_error(&e->out);
 }
@@ -173,7 +175,7 @@ static int export_catalogs(struct export *e)
 static int check_whole(const struct export *e, const struct shelf_ioc_info *info)
 {
 	return e->products == info->products && e->catalogs == info->catalogs &&
-	       e->members == info->memberships ? 0 : -EINVAL;
+	       e->members == info->memberships && e->sources == info->sources ? 0 : -EINVAL;
 }
 
 static int export_snapshot(struct export *e)
@@ -244,6 +246,7 @@ static int export_once(struct export *e)
 	e->products = 0;
 	e->catalogs = 0;
 	e->members = 0;
+	e->sources = 0;
 	ret = mark_begin(e);
 	if (!ret)
 		ret = export_snapshot(e);

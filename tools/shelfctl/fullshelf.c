@@ -14,6 +14,7 @@ struct scan {
 	__u64 products;
 	__u64 catalogs;
 	__u64 memberships;
+	__u64 sources;
 	struct members members;
 	struct shelf_product product[SCAN_RECORDS];
 	struct shelf_catalog catalog[SCAN_RECORDS];
@@ -95,7 +96,10 @@ static int take_source(struct scan *s, const struct shelf_source *source)
 
 	if (n < 0)
 		return (int)n;
-	return n == source->name_len ? s->full->source(s->full, name, source->last) : -EINVAL;
+	if (n != source->name_len)
+		return -EINVAL;
+	s->sources++;
+	return s->full->source(s->full, name, source->last);
 }
 
 static int take_sources(struct scan *s)
@@ -126,7 +130,7 @@ static int take_all(struct scan *s)
 	if (!ret && !shelf_pin_valid(&s->pin))
 		ret = -ESTALE;
 	if (!ret && (s->products != info.products || s->catalogs != info.catalogs ||
-		     s->memberships != info.memberships))
+		     s->memberships != info.memberships || s->sources != info.sources))
 		ret = -EINVAL;
 	return ret;
 }

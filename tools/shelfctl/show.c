@@ -134,15 +134,14 @@ static void show(const struct args *a, const struct shelf_ioc_info *i,
 	document_end(&d, stdout);
 }
 
-/* None needs a pin of its own if the kernel says that there are none. */
+/* Sources are read through a pin. */
 static int show_open(const struct args *a, const struct shelf *s)
 {
 	struct sources sources = { 0 };
 	struct shelf_ioc_info info;
-	char count[SYSFS_VALUE];
 	int ret = shelf_info(s, &info);
 
-	if (!ret && (!sysfs_value(a, "sources", count) || strcmp(count, "0")))
+	if (!ret && info.sources)
 		ret = sources_read(s, &sources);
 	if (ret)
 		ret = fail(STATUS_REFUSED, ret, "%s: %s", a->shelf, strerror(-ret));

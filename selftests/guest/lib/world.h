@@ -28,6 +28,11 @@ __s64 world_member(__u32 i, unsigned int salt);
 int world_make(struct kit *k, const char *what, const struct shelf_settings *settings);
 /* The next generation. Nobody else commits to this shelf, and nothing else. */
 int world_put(struct kit *k);
+/*
+ * False: a trim made this generation, which has the content of the one before. A shelf
+ * of which much is free makes some unasked.
+ */
+bool world_made(__u64 generation);
 int world_put_no_wait(struct kit *k);
 int put_worlds(struct kit *k, unsigned int n);
 
