@@ -5,8 +5,8 @@
 # documents, batches, watching, colour.
 #
 # Seen to fail with a batch that goes on, that tells the last status or keeps a line's
-# -j; with --watch printing always, or never, or for another generation alone; with a
-# quote that ends a string of JSON too early.
+# -j, or what diff makes of a refusal; with --watch printing always, or never, or for
+# another generation alone; with a quote that ends a string of JSON too early.
 #
 # TAP on standard output. $SHELFCTL is the program, or ../../build/tools/shelfctl.
 
@@ -199,6 +199,14 @@ run -b six.batch
 check "a NUL byte" 2 '^name' '^six.batch:2: a NUL byte$'
 batch seven.batch '-b one.batch'
 check "a batch in a batch" 2 '' 'a batch in a batch'
+printf 'diff batch.jsonl batch.jsonl\n--hosted nowhere show\n' >nine.batch
+run export -o batch.jsonl
+bare -b nine.batch
+check "refusals behind a diff are no diff's" 1 '' '^nine.batch:2: .* status 1$'
+printf 'diff batch.jsonl other.jsonl --stat\n' >ten.batch
+printf '{"op":"begin"}\n{"op":"end"}\n' >other.jsonl
+bare -j -b ten.batch
+check "nor is what differs refused" 1 '' 'ended with status 1".*"status":1}'
 batch eight.batch '# nothing'
 check "nothing to do" 0
 bare -b - # of nothing

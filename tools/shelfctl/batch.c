@@ -75,14 +75,16 @@ static int wrong(const struct batch *b, const char *why)
 	return fail_at(STATUS_USAGE, 0, b->file, b->number, 0, why);
 }
 
-/* What a line says of -j, -p and --color holds for that line. */
+/* What a line says of -j, -p and --color holds for that line; so does what diff makes of 1. */
 static int run_command(const struct batch *b, int words, char **word)
 {
 	bool json = json_output, pretty = json_pretty;
 	enum color_when when = color_when;
+	int refused = refused_as;
 	int status = run_words(words, word, b->args);
 	char why[64];
 
+	refused_as = refused;
 	snprintf(why, sizeof(why), "this command ended with status %d", status);
 	if (status)
 		fail_at(status, 0, b->file, b->number, 0, why);

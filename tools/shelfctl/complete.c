@@ -55,6 +55,15 @@ static void offer_value(const struct line *l)
 		offer(l, "always");
 		offer(l, "never");
 		break;
+	case OPT_DANGLING:
+		offer(l, "allow");
+		offer(l, "warn");
+		offer(l, "refuse");
+		break;
+	case OPT_REQUIRE_EXPECT:
+		offer(l, "yes");
+		offer(l, "no");
+		break;
 	case OPT_FORMAT:
 		offer(l, "prometheus");
 		break;
@@ -106,16 +115,28 @@ static void offer_commands(const struct line *l, const char *object)
 	}
 }
 
-/* @n: how many stand between the command and this one. */
+static bool takes_file(const struct command *c)
+{
+	return c->run == run_apply || c->run == run_check || c->run == run_restore ||
+	       c->run == run_sync || c->run == run_diff;
+}
+
+/*
+ * @n: how many stand between the command and this one. A name alone is to diff that of a
+ * file.
+ */
 static void offer_word(const struct line *l, const struct command *c, int n)
 {
 	if (c->takes != NO_SHELF && !l->has_shelf && !n--) {
-		offer_shelves(l);
+		if (c->run == run_diff)
+			offer_files();
+		else
+			offer_shelves(l);
 		return;
 	}
 	if (n)
 		return;
-	if (c->run == run_apply)
+	if (takes_file(c))
 		offer_files();
 	if (c->run != run_get)
 		return;
