@@ -50,7 +50,7 @@ static int commit_check(struct commit *c)
 	if (batch_repeats(&s->store, &c->batch, &c->report))
 		return 0;
 	if (READ_ONCE(s->require_expect) && !c->has_expect)
-		return refuse(c, -EDOM, "the shelf takes no commit without EXPECT");
+		return refuse(c, -EDOM, "the shelf takes only commits that expect a generation");
 	/* What only a trim was in between is what the sender knows. */
 	if (c->has_expect && (c->expect < s->store.content ||
 			      c->expect > s->store.generation))

@@ -126,7 +126,7 @@ TEST_F(guard, expected)
 	ASSERT_EQ(0, set_guards(&self->k, -1, -1, 1));
 	EXPECT_EQ(1, sysfs_value(self->k.name, "require_expect"));
 	EXPECT_EQ(-EDOM, send_batch(&self->k, &send));
-	EXPECT_STREQ("the shelf takes no commit without EXPECT", send.err.message);
+	EXPECT_STREQ("the shelf takes only commits that expect a generation", send.err.message);
 	send.expect = &expect;
 	EXPECT_EQ(0, send_batch(&self->k, &send));
 	EXPECT_EQ(-ESTALE, send_batch(&self->k, &send));

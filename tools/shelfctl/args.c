@@ -278,13 +278,15 @@ static bool parse_u64(const char *text, int base, __u64 *out, const char **end)
 	return !errno;
 }
 
+/* Decimal, or behind 0x hexadecimal; 010 is ten. */
 int args_u64(const struct args *a, enum option o, __u64 *out)
 {
-	const char *end;
+	const char *text = a->value[o], *end;
 
-	if (!a->value[o])
+	if (!text)
 		return 0;
-	if (parse_u64(a->value[o], 0, out, &end) && !*end)
+	if (parse_u64(text, text[0] == '0' && (text[1] | 32) == 'x' ? 16 : 10, out, &end) &&
+	    !*end)
 		return 0;
 	return fail(STATUS_USAGE, 0, "--%s is not a number: %s", options[o].name,
 		    a->value[o]);

@@ -104,8 +104,9 @@ const struct command commands[] = {
 	{ "data diff", "diff", "OTHER [--stat]",
 	  "Prints what makes NAME into OTHER, as lines for apply, or with --stat how much\n"
 	  "that is. Each is a FILE, - or shelf:NAME or hosted:PATH; with -s or --hosted that\n"
-	  "is the first. Status 0: they hold the same; 1: they don't; more: trouble. Memory\n"
-	  "as of sync; what differs lies in a temporary file until all has been read.",
+	  "is the first. Sources are looked at if OTHER has any. Status 0: they hold the same;\n"
+	  "1: they don't; more: trouble. Memory as of sync; what differs lies in a temporary\n"
+	  "file until all has been read.",
 	  OPT_BIT(OPT_STAT), A_SHELF, run_diff },
 	{ "product get", NULL, "ID... [--watch]",
 	  "Prints products, all from one generation. --watch: and again with each\n"

@@ -12,6 +12,11 @@ static const char *const words[] = {
 	[SHELF_DANGLING_REFUSE] = "refuse",
 };
 
+const char *guards_dangling(unsigned int what)
+{
+	return what <= SHELF_DANGLING_MAX ? words[what] : "unknown";
+}
+
 static int read_dangling(const char *value, int *out)
 {
 	int i;

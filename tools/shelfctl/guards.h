@@ -13,6 +13,8 @@ struct guards {
 /* 0, or a status, having told. */
 int guards_read(const struct args *a, struct guards *g);
 int guards_require_expect(const struct args *a, int *out);
+/* allow, warn or refuse; of another number, unknown. */
+const char *guards_dangling(unsigned int what);
 void guards_set(const struct guards *g, struct shelf_batch *b);
 
 /* What one that only warns had to tell: as a note, unless it is to be JSON's; as JSON's. */

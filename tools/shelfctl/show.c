@@ -9,6 +9,7 @@
 
 #include "ctl.h"
 #include "document.h"
+#include "guards.h"
 #include "sources.h"
 #include "values.h"
 
@@ -35,10 +36,12 @@ static int list_one(const struct shelf_listing *l, void *arg)
 	fprintf(to, ",\"generation\":%llu,\"products\":%llu,\"catalogs\":%llu,"
 		"\"memberships\":%llu,\"bytes\":%llu,\"max_bytes\":%llu,"
 		"\"batch_bytes\":%llu,\"quarantine_ms\":%u,\"lease_ms\":%u,"
-		"\"lease_max_ms\":%u,\"pin_bytes\":%llu,\"sources\":%llu,\"opens\":%u}",
+		"\"lease_max_ms\":%u,\"pin_bytes\":%llu,\"max_change\":%u,"
+		"\"dangling\":\"%s\",\"require_expect\":%u,\"sources\":%llu,\"opens\":%u}",
 		l->generation, l->products, l->catalogs, l->memberships, l->bytes,
 		l->max_bytes, l->batch_bytes, l->quarantine_ms, l->lease_ms,
-		l->lease_max_ms, l->pin_bytes, l->sources, l->opens);
+		l->lease_max_ms, l->pin_bytes, l->max_change, guards_dangling(l->dangling),
+		l->require_expect, l->sources, l->opens);
 	return 0;
 }
 
