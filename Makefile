@@ -36,7 +36,7 @@ help:
 	@echo 'make check-planted  bugs put in on purpose, one at a time: does a test notice?'
 	@echo 'make cycles     load, create, read, destroy, unload, over and over: CYCLES=5000'
 	@echo 'make check-long  all of these at length, and check-debug, soak, coverage: many hours'
-	@echo 'make install    module for the running kernel, tools, library, man pages (DESTDIR, PREFIX)'
+	@echo 'make install    module for the running kernel, tools, library, tracing scripts, man pages (DESTDIR, PREFIX)'
 	@echo 'make clean      remove build/'
 
 modules: $(MODULES)
