@@ -4,10 +4,9 @@
 # The scripts in tools/trace, all five at once, beside a load of which it is known what
 # it does: what they print agrees with that, and with sysfs.
 #
-# The checks of what is printed were seen to fail on a run's own output, outside of a
-# guest: all of them when it was empty, and those that compare a number when each number
-# was one more. In a guest, with a pin that was not revoked, since what it kept was in
-# quarantine, and with all mapped before a trim made holes.
+# Not run with the others yet: it has not been seen to pass as a whole. On 6.1 an earlier
+# load had 52 of 62 checks pass, the others for want of a revoked pin and of holes, which
+# this load means to bring about.
 
 set -u
 export PATH=$PWD/build/tools:$PATH

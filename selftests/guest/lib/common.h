@@ -29,14 +29,12 @@
  * @fd: the device, open for reading
  * @w: connected for writing
  * @arena_bytes: size of the reservation
- * @world: its last generation that is a world: world.h's
  */
 struct kit {
 	char name[SHELF_NAME_MAX + 1];
 	int fd;
 	struct shelf_writer *w;
 	size_t arena_bytes;
-	__u64 world;
 };
 
 int kit_make(struct kit *k, const char *what, unsigned int chunks);

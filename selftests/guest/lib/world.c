@@ -85,79 +85,76 @@ static int put_catalog(struct shelf_batch *b, __s64 id, unsigned int salt, bool 
 	return ret ? ret : shelf_batch_add(b, id, ids, n, NULL);
 }
 
-/* What differs between two generations, mostly neighbours. */
-static int put_due(struct shelf_batch *b, __u64 g, __u64 last)
+static int put_due(struct shelf_batch *b, __u64 g)
 {
 	int ret = 0;
 	__s64 id;
 
 	for (id = 1; id <= WORLD_PRODUCTS && !ret; id++)
-		if (world_salt(id, g) > last)
-			ret = put_one(b, id, world_attrs_len(id), world_salt(id, g));
+		if (world_salt(id, g) == g)
+			ret = put_one(b, id, world_attrs_len(id), g);
 	for (id = 1; id <= WORLD_CATALOGS && !ret; id++)
-		if (world_catalog_salt(id, g) > last)
-			ret = put_catalog(b, id, world_catalog_salt(id, g), !last);
+		if (world_catalog_salt(id, g) == g)
+			ret = put_catalog(b, id, g, g == WORLD_FIRST);
 	return ret;
 }
 
-/* Of the world that was made last: which generations are worlds. */
-#define MADE_MAX	(1U << 16)
-static unsigned char made[MADE_MAX];
+/* Of the shelf that was made last, by generation. */
+#define GENERATIONS	(1U << 16)
+static struct {
+	bool put;
+	unsigned int wrong;
+} judged[GENERATIONS];
 
-bool world_made(__u64 generation)
+void world_wrong_at(__u64 generation, unsigned int n)
 {
-	return generation < MADE_MAX && __atomic_load_n(&made[generation], __ATOMIC_RELAXED);
+	__atomic_fetch_add(&judged[generation % GENERATIONS].wrong, n, __ATOMIC_RELAXED);
 }
 
-static void set_made(__u64 generation, bool is)
+/* What was to be written with a generation that a trim took is written four later. */
+static bool is_world(unsigned int g)
 {
-	if (generation < MADE_MAX)
-		__atomic_store_n(&made[generation], is, __ATOMIC_RELAXED);
+	unsigned int i;
+
+	for (i = 0; i < 4 && g - i >= WORLD_FIRST; i++)
+		if (!judged[g - i].put)
+			return false;
+	return true;
 }
 
-static int commit_as(struct shelf_batch *b, __u64 g)
+unsigned int world_wrong_in_all(unsigned int *worlds)
 {
+	unsigned int g, wrong = 0;
+
+	*worlds = 0;
+	for (g = WORLD_FIRST; g < GENERATIONS; g++) {
+		if (!is_world(g))
+			continue;
+		++*worlds;
+		wrong += judged[g].wrong;
+	}
+	return wrong;
+}
+
+static int put_world(struct kit *k, bool no_wait)
+{
+	__u64 g = dev_generation(k->fd) + 1;
 	struct shelf_result r;
-	int ret;
-
-	set_made(g, true);
-	ret = shelf_batch_commit(b, NULL, &r, NULL);
-	if (!ret && r.generation != g)
-		ret = -EAGAIN;		/* a trim has taken that number */
-	if (ret)
-		set_made(g, false);
-	return ret;
-}
-
-static int put_world_as(struct kit *k, bool no_wait, __u64 g)
-{
 	struct shelf_batch *b;
 	int ret = g > 1 ? shelf_batch_begin(k->w, &b, NULL) : -EFAULT;
 
 	if (ret)
 		return ret;
-	ret = put_due(b, g, k->world);
+	ret = put_due(b, g);
 	if (ret) {
 		shelf_batch_abort(b);
 		return ret;
 	}
 	if (no_wait)
 		shelf_batch_no_wait(b);
-	ret = commit_as(b, g);
-	if (!ret)
-		k->world = g;
-	return ret;
-}
-
-/* What has another number than it was made for is none; the next one may be. */
-static int put_world(struct kit *k, bool no_wait)
-{
-	unsigned int tries = 0;
-	int ret;
-
-	do {
-		ret = put_world_as(k, no_wait, dev_generation(k->fd) + 1);
-	} while (ret == -EAGAIN && ++tries < 10);
+	ret = shelf_batch_commit(b, NULL, &r, NULL);
+	if (!ret && r.generation == g)
+		judged[g % GENERATIONS].put = true;
 	return ret;
 }
 
@@ -165,7 +162,7 @@ int world_make(struct kit *k, const char *what, const struct shelf_settings *set
 {
 	int ret = kit_make_as(k, what, settings);
 
-	memset(made, 0, sizeof(made));
+	memset(judged, 0, sizeof(judged));
 	return ret ? ret : world_put(k);
 }
 

@@ -28,13 +28,16 @@ __s64 world_member(__u32 i, unsigned int salt);
 int world_make(struct kit *k, const char *what, const struct shelf_settings *settings);
 /* The next generation. Nobody else commits to this shelf, and nothing else. */
 int world_put(struct kit *k);
-/*
- * False: a trim made this generation, which has the content of the one before. A shelf
- * of which much is free makes some unasked.
- */
-bool world_made(__u64 generation);
 int world_put_no_wait(struct kit *k);
 int put_worlds(struct kit *k, unsigned int n);
+/*
+ * A shelf of which much is free trims itself, and so makes generations that are no
+ * worlds; nor are the next three. Who reads while that may be notes what is wrong with
+ * which generation, and asks when all is over: how much is with worlds, and how many of
+ * these there were. Of one shelf at a time, up to 2^16 generations.
+ */
+void world_wrong_at(__u64 generation, unsigned int n);
+unsigned int world_wrong_in_all(unsigned int *worlds);
 
 /*
  * How much is not as it was: by libshelf, which maps or not as its shelf does; where
