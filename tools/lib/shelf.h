@@ -44,6 +44,10 @@
 
 #ifdef __cplusplus
 extern "C" {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wold-style-cast"	/* as walk.h */
+/* A struct and a call of one name, as with stat(): g++ says that it hides a constructor. */
+#pragma GCC diagnostic ignored "-Wshadow"
 #endif
 
 /* Every function returns a negative errno on failure, unless it says else. */
@@ -600,6 +604,7 @@ int shelf_events_next(struct shelf_events *e, int timeout_ms, struct shelf_event
 void shelf_events_close(struct shelf_events *e);
 
 #ifdef __cplusplus
+#pragma GCC diagnostic pop
 }
 #endif
 
