@@ -36,7 +36,8 @@
 #ifndef LIBSHELF_H
 #define LIBSHELF_H
 
-#ifdef SHELF_INSTALLED
+/* Where it is installed; of what pkg-config says, SHELF_INSTALLED need not be known. */
+#if defined(SHELF_INSTALLED) || !__has_include("../../kmod/scan.h")
 #include <shelf/scan.h>
 #else
 #include "../../kmod/scan.h"
