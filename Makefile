@@ -26,6 +26,7 @@ help:
 	@echo 'make coverage   what the hosted tests leave out of the pure files'
 	@echo 'make bench      measure the hosted twin beside other maps; writes bench/'
 	@echo 'make bench-guest  the ways to read a product, in VMs: by the clock, in instructions'
+	@echo 'make bench-http  examples/http under load, beside commits and without'
 	@echo 'make bench-uml  the module beside the hosted twin, under user-mode Linux'
 	@echo 'make examples   what examples/ has, with a library that is installed below build/'
 	@echo 'make soak       the torture test, hosted, at length: READS=10^9 COMMITS=10^5'
@@ -255,6 +256,9 @@ $(O)/bench/uml: tools/bench/uml/uml.c $(wildcard tools/bench/bench.[ch]) tools F
 bench-uml:
 	@tools/bench/uml/run
 
+bench-http:
+	@tools/bench/http/run
+
 # Fuzzers, by clang: see selftests/fuzz/run. Coverage is of our files alone; what
 # judges them runs without sanitizers, at speed.
 FUZZ := $(O)/fuzz
@@ -332,7 +336,7 @@ clean:
 FORCE:
 .PHONY: all help modules tools tools-san hosted-tests guest-tests check check-debug \
 	check-hosted check-guest check-static soak tools-tsan demo demo-programs bench \
-	bench-peers bench-programs bench-guest bench-uml examples installed install clean crash-tests crash fuzz \
+	bench-peers bench-programs bench-guest bench-uml bench-http examples installed install clean crash-tests crash fuzz \
 	fuzz-programs sweep fuzz-guest fuzz-long check-planted \
 	cycles check-long \
 	FORCE
