@@ -265,6 +265,7 @@ struct shelf_catalog {
 	__u64 count;
 	union {
 		__s64 members[4];
+
 		__extension__ struct {
 			__u64 set_generation;
 			__u32 set_ref;
