@@ -26,7 +26,9 @@ help:
 	@echo 'make coverage   what the hosted tests leave out of the pure files'
 	@echo 'make bench      measure the hosted twin beside other maps; writes bench/'
 	@echo 'make bench-guest  the ways to read a product, in VMs: by the clock, in instructions'
+	@echo 'make bench-http  examples/http under load, beside commits and without'
 	@echo 'make bench-uml  the module beside the hosted twin, under user-mode Linux'
+	@echo 'make examples   what examples/ has, with a library that is installed below build/'
 	@echo 'make soak       the torture test, hosted, at length: READS=10^9 COMMITS=10^5'
 	@echo 'make crash      writers killed at 1000 points, the power failing at 200, guests killed'
 	@echo 'make sweep      every allocation of commits, trims and openings fails: FAILURES=10^6'
@@ -194,6 +196,15 @@ FAILURES ?= 1000000
 sweep: $(O)/sweep
 	$(O)/sweep --failures $(FAILURES)
 
+# As programs of others see the library: installed, and found by pkg-config.
+INSTALLED := $(CURDIR)/$(O)/installed
+EXAMPLES_ENV = PKG_CONFIG_SYSROOT_DIR=$(INSTALLED) PKG_CONFIG_PATH=$(INSTALLED)/usr/lib/pkgconfig
+installed: tools
+	@$(MAKE) -s -C tools O=$(CURDIR)/$(O)/tools DESTDIR=$(INSTALLED) PREFIX=/usr install
+
+examples: installed
+	@$(EXAMPLES_ENV) $(MAKE) -s -C examples O=$(CURDIR)/$(O)/examples
+
 demo:
 	@tools/demo/demo
 
@@ -244,6 +255,9 @@ $(O)/bench/uml: tools/bench/uml/uml.c $(wildcard tools/bench/bench.[ch]) tools F
 
 bench-uml:
 	@tools/bench/uml/run
+
+bench-http:
+	@tools/bench/http/run
 
 # Fuzzers, by clang: see selftests/fuzz/run. Coverage is of our files alone; what
 # judges them runs without sanitizers, at speed.
@@ -322,7 +336,7 @@ clean:
 FORCE:
 .PHONY: all help modules tools tools-san hosted-tests guest-tests check check-debug \
 	check-hosted check-guest check-static soak tools-tsan demo demo-programs bench \
-	bench-peers bench-programs bench-guest bench-uml install clean crash-tests crash fuzz \
+	bench-peers bench-programs bench-guest bench-uml bench-http examples installed install clean crash-tests crash fuzz \
 	fuzz-programs sweep fuzz-guest fuzz-long check-planted \
 	cycles check-long \
 	FORCE

@@ -11,6 +11,12 @@
 
 #include "walk.h"
 
+#ifdef __cplusplus
+extern "C" {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wold-style-cast"	/* as walk.h */
+#endif
+
 /*
  * A place to go on from: of any generation, since ids keep their places.
  * @looked: at how many stretches
@@ -112,5 +118,10 @@ static inline __u32 shelf_scan_copy(const struct shelf_view *v, const __u32 *dir
 	}
 	return done;
 }
+
+#ifdef __cplusplus
+#pragma GCC diagnostic pop
+}
+#endif
 
 #endif /* SHELF_SCAN_H */

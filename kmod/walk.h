@@ -9,7 +9,8 @@
  * reservation, every loop has a bound of its own, every length is clamped to
  * the page it is in. (P2, P8)
  *
- * C, and C++ as far as both agree, hence the casts.
+ * C, and C++ as far as both agree, hence the casts, which have C's form: the only
+ * one there is in both. C++ compilers are asked not to warn of it.
  */
 #ifndef SHELF_WALK_H
 #define SHELF_WALK_H
@@ -23,6 +24,12 @@
 #include <stdint.h>
 #include <string.h>
 #include "uapi/shelf.h"
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wold-style-cast"
 #endif
 
 /*
@@ -110,7 +117,7 @@ static inline const void *shelf_view_slot(const struct shelf_view *v, __u32 ref,
 
 static inline __u64 shelf_mulhi(__u64 a, __u64 b)
 {
-	return (__u64)(((unsigned __int128)a * b) >> 64);
+	return (__u64)((__extension__ (unsigned __int128)a * b) >> 64);
 }
 
 /* A bijection, so that two ids never share a hash. */
@@ -363,7 +370,7 @@ static inline const void *shelf_attrs_run(const struct shelf_view *v,
 	at %= SHELF_PAGE_BYTES;
 	left = SHELF_PAGE_BYTES - at;
 	*n = room < left ? room : left;
-	page = SHELF_LOAD(((const __u32 *)slot)[page]);
+	page = SHELF_LOAD(((const __u32 *)(const void *)slot)[page]);
 	return (const __u8 *)shelf_view_page(v, page) + at;
 }
 
@@ -438,7 +445,7 @@ static inline struct shelf_run
 shelf_tree_run(const struct shelf_view *v, __u32 page, __u32 level, __s64 id,
 	       __s64 *next_first)
 {
-	struct shelf_run run = { .last = true };
+	struct shelf_run run = { NULL, 0, true };
 	const struct shelf_page_header *h =
 		(const struct shelf_page_header *)shelf_view_page(v, page);
 	__u32 n;
@@ -468,7 +475,7 @@ static inline struct shelf_run
 shelf_catalog_run(const struct shelf_view *v, const struct shelf_catalog *c,
 		  __s64 id, __s64 *next_first)
 {
-	struct shelf_run run = { .last = true };
+	struct shelf_run run = { NULL, 0, true };
 	__u32 room;
 
 	switch (c->set) {
@@ -531,5 +538,10 @@ static inline __u32 shelf_catalog_copy(const struct shelf_view *v,
 	}
 	return done;
 }
+
+#ifdef __cplusplus
+#pragma GCC diagnostic pop
+}
+#endif
 
 #endif /* SHELF_WALK_H */

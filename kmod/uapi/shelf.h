@@ -265,7 +265,8 @@ struct shelf_catalog {
 	__u64 count;
 	union {
 		__s64 members[4];
-		struct {
+
+		__extension__ struct {
 			__u64 set_generation;
 			__u32 set_ref;
 			__u32 reserved0;

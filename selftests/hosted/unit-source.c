@@ -405,6 +405,25 @@ static void test_no_memory(void **state)
 	hosted_close(h);
 }
 
+/* By the symbols that other languages call. */
+static void look_in_section(const struct shelf *s)
+{
+	const struct shelf_source *at;
+	struct shelf_product as;
+	struct shelf_section c;
+	char name[8];
+
+	shelf_section_begin(s, &c);
+	at = shelf_section_source(&c, "topic/3");
+	assert_non_null(at);
+	assert_int_equal(at->last, 41);
+	memcpy(&as, at, sizeof(as));
+	assert_int_equal(shelf_section_attrs(&c, &as, name, sizeof(name)), 7);
+	assert_memory_equal(name, "topic/3", 7);
+	assert_null(shelf_section_source(&c, "topic/4"));
+	assert_false(shelf_section_retry(s, &c));
+}
+
 /* The library's calls, and the next writer. */
 static void test_library(void **state)
 {
@@ -439,6 +458,7 @@ static void test_library(void **state)
 	assert_int_equal(one.last, 41);
 	assert_int_equal(shelf_source(s, "topic/4", &one, NULL), 0);
 	assert_int_equal(shelf_source(s, "", &one, NULL), -EINVAL);
+	look_in_section(s);
 	assert_int_equal(shelf_pin(s, 0, 0, &pin), 0);
 	assert_int_equal(shelf_pin_sources(&pin, &at, found, SHELF_LEAF_SLOTS), 1);
 	assert_int_equal(shelf_pin_source_name(&pin, &found[0], got), 7);

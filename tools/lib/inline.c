@@ -33,6 +33,12 @@ const struct shelf_catalog *shelf_section_catalog(const struct shelf_section *c,
 	return shelf_view_catalog(&c->view, id);
 }
 
+const struct shelf_source *shelf_section_source(const struct shelf_section *c,
+						const char *source)
+{
+	return shelf_view_source(&c->view, shelf_source_id(source, strlen(source)));
+}
+
 bool shelf_section_has(const struct shelf_section *c,
 		       const struct shelf_catalog *catalog, __s64 product)
 {
@@ -50,4 +56,9 @@ __u32 shelf_section_members(const struct shelf_section *c,
 bool shelf_mapped(const struct shelf *s)
 {
 	return shelf_is_mapped(s);
+}
+
+bool shelf_pin_is_valid(const struct shelf_pin *pin)
+{
+	return shelf_pin_valid(pin);
 }

@@ -128,11 +128,6 @@ bool shelf_pin_check(const struct shelf_pin *pin)
 	return !shelf_pin_info(pin, &info);
 }
 
-bool shelf_pin_is_valid(const struct shelf_pin *pin)
-{
-	return shelf_pin_valid(pin);
-}
-
 /* What was found out about the snapshot, if all of it was of the snapshot. */
 static long settled(const struct shelf_pin *pin, long result)
 {

@@ -30,13 +30,37 @@
  * (default one second). The functions below do all that themselves and, after
  * a few retries or where mapping is refused, ask by ioctl.
  *
- * A struct shelf opened for reading may be used by any number of threads at
- * once. A struct shelf_batch belongs to one thread at a time.
+ * Threads
+ * -------
+ *
+ * What a call may do beside others follows from what it works on, its first argument:
+ *
+ *	struct shelf		any number of threads at once, and children of fork(), but
+ *				for shelf_close(), which comes when no other call has it
+ *	struct shelf_pin	the same; shelf_unpin() comes when no other call has it, and
+ *				by one thread
+ *	struct shelf_section	one thread; it may be another's than the shelf's other ones
+ *	struct shelf_cursor	one thread at a time
+ *	struct shelf_scan	one thread at a time
+ *	struct shelf_writer	one thread at a time, with all its batches
+ *	struct shelf_batch	one thread at a time, the one that has its writer
+ *	struct shelf_events	one thread at a time
+ *
+ * Neither a writer, nor its batches, nor events are for a child of fork(). Calls that
+ * have nothing of these yet, or only a name, may be made by any number of threads at
+ * once: shelf_open(), shelf_writer_open(), shelf_events_open(), shelf_create(),
+ * shelf_destroy(), shelf_set(), shelf_trim(), shelf_list(), shelf_list_pins(),
+ * shelf_list_sources(). These call @each in the thread that called them, with no lock
+ * held: it may call anything.
+ *
+ * Signal handlers may use sections, and shelf_pin_valid(), of mapped shelves; nothing
+ * else.
  */
 #ifndef LIBSHELF_H
 #define LIBSHELF_H
 
-#ifdef SHELF_INSTALLED
+/* Where it is installed; of what pkg-config says, SHELF_INSTALLED need not be known. */
+#if defined(SHELF_INSTALLED) || !__has_include("../../kmod/scan.h")
 #include <shelf/scan.h>
 #else
 #include "../../kmod/scan.h"
@@ -44,6 +68,10 @@
 
 #ifdef __cplusplus
 extern "C" {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wold-style-cast"	/* as walk.h */
+/* A struct and a call of one name, as with stat(): g++ says that it hides a constructor. */
+#pragma GCC diagnostic ignored "-Wshadow"
 #endif
 
 /* Every function returns a negative errno on failure, unless it says else. */
@@ -123,7 +151,8 @@ static inline bool shelf_retry(const struct shelf *s, const struct shelf_section
  * The same as symbols, for languages that can't include this header, and the
  * lookups of walk.h with them. @p and @catalog are the caller's own copies of
  * what shelf_section_product() and shelf_section_catalog() point at: in the
- * arena they may change while they are used.
+ * arena they may change while they are used. shelf_pin_is_valid(), below, is
+ * shelf_pin_valid().
  */
 void shelf_section_begin(const struct shelf *s, struct shelf_section *c);
 bool shelf_section_retry(const struct shelf *s, const struct shelf_section *c);
@@ -133,6 +162,12 @@ __u32 shelf_section_attrs(const struct shelf_section *c,
 			  const struct shelf_product *p, void *to, __u32 room);
 const struct shelf_catalog *shelf_section_catalog(const struct shelf_section *c,
 						  __s64 id);
+/*
+ * By the hash of its name. It begins as a product does whose attributes are the name:
+ * shelf_section_attrs() gives it, to be compared, for another's may have the same hash.
+ */
+const struct shelf_source *shelf_section_source(const struct shelf_section *c,
+						const char *source);
 bool shelf_section_has(const struct shelf_section *c,
 		       const struct shelf_catalog *catalog, __s64 product);
 __u32 shelf_section_members(const struct shelf_section *c,
@@ -600,6 +635,7 @@ int shelf_events_next(struct shelf_events *e, int timeout_ms, struct shelf_event
 void shelf_events_close(struct shelf_events *e);
 
 #ifdef __cplusplus
+#pragma GCC diagnostic pop
 }
 #endif
 
