@@ -39,6 +39,8 @@ help:
 	@echo 'make cycles     load, create, read, destroy, unload, over and over: CYCLES=5000'
 	@echo 'make check-long  all of these at length, and check-debug, soak, coverage: many hours'
 	@echo 'make install    module for the running kernel, tools, library, tracing scripts, man pages (DESTDIR, PREFIX)'
+	@echo 'make deb        Debian packages, in build/deb/'
+	@echo 'make check-deb  install them in clean guests on both kernels, restart, remove them'
 	@echo 'make clean      remove build/'
 
 modules: $(MODULES)
@@ -330,6 +332,18 @@ install: $(O)/kmod/$(KERNEL)/shelf.ko tools
 	depmod $(KERNEL)
 	$(MAKE) -C tools O=$(CURDIR)/$(O)/tools install
 
+# From a copy, so that nothing of the build comes into the tree, nor the other way.
+deb:
+	@tools/deps deb
+	@rm -rf $(O)/deb && mkdir -p $(O)/deb/shelf
+	@git ls-files -z kmod tools debian Documentation LICENSES README.md Makefile | \
+		tar -cf - --null -T - | tar -xf - -C $(O)/deb/shelf
+	@cd $(O)/deb/shelf && dpkg-buildpackage -b -us -uc
+	@rm -rf $(O)/deb/shelf
+
+check-deb:
+	@selftests/deb/run
+
 clean:
 	rm -rf $(O)
 
@@ -338,5 +352,5 @@ FORCE:
 	check-hosted check-guest check-static soak tools-tsan demo demo-programs bench \
 	bench-peers bench-programs bench-guest bench-uml bench-http examples installed install clean crash-tests crash fuzz \
 	fuzz-programs sweep fuzz-guest fuzz-long check-planted \
-	cycles check-long \
+	cycles check-long deb check-deb \
 	FORCE

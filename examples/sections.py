@@ -35,7 +35,7 @@ class Catalog(Structure):
 
 assert ctypes.sizeof(Product) == ctypes.sizeof(Catalog) == 64
 
-lib = ctypes.CDLL("libshelf.so.0")
+lib = ctypes.CDLL("libshelf.so.1")
 PROTOTYPES = {
     "shelf_open": (c_int, c_char_p, c_uint, POINTER(c_void_p)),
     "shelf_close": (None, c_void_p),
