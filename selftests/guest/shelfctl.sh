@@ -178,6 +178,7 @@ check 'set' status 0 set_limits
 check 'show tells' grep -q '"batch_bytes":33554432,"quarantine_ms":0,"lease_ms":2500,"lease_max_ms":60000,"pin_bytes":8388608,"max_change":20,"dangling":"warn","require_expect":0,"pins":0,"bytes_pinned":0,"revoked_pins":0,' \
 	<(shelfctl show tool -j)
 check 'list tells' grep -q '"quarantine_ms":0,"lease_ms":2500,"lease_max_ms":60000,"pin_bytes":8388608' <(shelfctl list -j)
+check 'guards go again' status 0 shelfctl set tool --max-change 0 --dangling allow
 check 'stats tell' grep -q '^pin_bytes 8388608$' <(shelfctl stats tool)
 check 'set a shelf that is not' status 1 shelfctl set nothing --lease-ms 5
 check 'set what the kernel refuses' status 1 shelfctl set tool --pin-bytes 65G
