@@ -567,7 +567,7 @@ enum shelf_attr {
 	SHELF_A_BYTES,			/* u64, memory held */
 	SHELF_A_OPENS,			/* u32, open files */
 
-	SHELF_A_ERROR,			/* u32, errno, 0 = committed */
+	SHELF_A_ERROR,			/* u32, errno, 0 = committed; of a CHECK: would be */
 	SHELF_A_MESSAGE,		/* string, what was refused */
 	SHELF_A_OP_INDEX,		/* u64, which operation, from 0 */
 	/* u64, operations applied; in a commit: how many must be staged */
@@ -597,7 +597,10 @@ enum shelf_attr {
 	SHELF_A_LAST,			/* u64, its sequence number applied last */
 	/* flag: the batch had been applied before; nothing was changed */
 	SHELF_A_REPEATED,
-	/* flag: all that a commit does but to publish; nothing is changed */
+	/*
+	 * flag: all that a commit does but to publish. In its result, too: then GENERATION
+	 * is the newest, and the counts are what a commit would have come to.
+	 */
 	SHELF_A_CHECK,
 	/*
 	 * Guards, of a shelf or, in their place, of one commit. One that says no is

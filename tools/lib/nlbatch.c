@@ -297,6 +297,7 @@ static int take_result(const struct genlmsghdr *head, struct nlattr **attrs,
 		return shelf_fail(err, -EPROTO, "commit: not a result");
 	if (error)
 		return take_refused(attrs, -(int)error, err);
+	*r = (struct shelf_result){ 0 };
 	r->repeated = attrs[SHELF_A_REPEATED];
 	r->generation = attr_u64(attrs[SHELF_A_GENERATION]);
 	r->ops = attr_u64(attrs[SHELF_A_OPS]);

@@ -479,7 +479,8 @@ void shelf_batch_dangling(struct shelf_batch *b, enum shelf_dangling what);
  * A dry run: the commit shall do all that a commit does, but publish nothing. Its
  * result is what would come of it, but for @generation, which is the newest, and for
  * @publish_ns and @grace_ns, which are 0. ENOSPC also if it would take memory that
- * pins keep, since it revokes none.
+ * pins keep: it revokes none for that. It may reuse what is in quarantine early, as a
+ * commit does, which ends a hosted shelf's pins of older generations.
  */
 void shelf_batch_check(struct shelf_batch *b);
 

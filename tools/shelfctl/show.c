@@ -144,8 +144,11 @@ static int show_open(const struct args *a, const struct shelf *s)
 	struct shelf_ioc_info info;
 	int ret = shelf_info(s, &info);
 
-	if (!ret && info.sources)
-		ret = sources_read(s, &sources);
+	/* Who has no pin left to take wants to see the rest all the more. */
+	if (!ret && info.sources && sources_read(s, &sources)) {
+		note("%s: its sources can't be read: no pin, or it was revoked", a->shelf);
+		sources.count = 0;
+	}
 	if (ret)
 		ret = fail(STATUS_REFUSED, ret, "%s: %s", a->shelf, strerror(-ret));
 	else
