@@ -263,7 +263,7 @@ run create --max-bytes 64M
 run wait --generation 1
 check "wait --generation" 0 '^generation 1$'
 run wait --generation 2 --timeout 0.05
-check "in vain" 1 '' 'timed out'
+check "in vain" 1 '' 'did not come in time'
 run wait 1 --generation 1
 check "a generation twice" 2 '' 'one GENERATION'
 run wait --generation -1

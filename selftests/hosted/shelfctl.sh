@@ -139,7 +139,7 @@ check "help on a command" 0 'expect GENERATION'
 apply '{"op":"put","product":42,"price":1999,"currency":"EUR","stock":7,"flags":3,"attrs":{"b" : 1.10, "a":[ 1, "x y" ]}}' \
       '' ' 	 ' \
       '{"op":"add","catalog":7,"products":[43,42,-5,42]}'
-check "apply" 0 '^generation 2 ops 2 absent 0 pages [0-9]+ draft .* publish .* grace'
+check "apply" 0 '^generation 2 ops 2 absent 0 pages [0-9]+ products 1 catalogs 1 memberships 3 draft .* publish .* grace'
 run get product 42
 check "get a product: text of attributes as given, without white space" 0 \
 	'^product 42 price 1999 EUR stock 7 flags 0x3 generation 2 attrs \{"b":1.10,"a":\[1,"x y"\]\}$'
@@ -580,7 +580,7 @@ now=$(generation)
 run wait "$now" --timeout 0
 check "wait for what is there" 0 "^generation $now\$"
 run wait $((now + 1)) --timeout 0.05
-check "wait in vain" 1 '' 'timed out'
+check "wait in vain" 1 '' 'did not come in time'
 "$ctl" --hosted a.shelf wait $((now + 1)) --timeout 20 >out 2>err &
 waiter=$!
 "$ctl" --hosted a.shelf apply few.jsonl >/dev/null

@@ -206,10 +206,10 @@ static void print_result(const struct apply *ap, const struct shelf_result *r)
 		       r->generation, r->ops, r->absent, r->pages, r->products,
 		       r->catalogs, r->memberships);
 	else
-		printf("generation %llu ops %llu absent %llu pages %llu "
-		       "draft %.3f ms publish %.3f ms grace %.3f ms\n",
-		       r->generation, r->ops, r->absent, r->pages,
-		       (double)r->draft_ns / 1e6, (double)r->publish_ns / 1e6,
+		printf("generation %llu ops %llu absent %llu pages %llu products %llu "
+		       "catalogs %llu memberships %llu draft %.3f ms publish %.3f ms "
+		       "grace %.3f ms\n", r->generation, r->ops, r->absent, r->pages,
+		       r->products, r->catalogs, r->memberships, (double)r->draft_ns / 1e6, (double)r->publish_ns / 1e6,
 		       (double)r->grace_ns / 1e6);
 }
 

@@ -145,7 +145,7 @@ static int show_open(const struct args *a, const struct shelf *s)
 	int ret = shelf_info(s, &info);
 
 	/* Who has no pin left to take wants to see the rest all the more. */
-	if (!ret && info.sources && sources_read(s, &sources)) {
+	if (!ret && info.sources && sources_read(s, &sources, &info)) {
 		note("%s: its sources can't be read: no pin, or it was revoked", a->shelf);
 		sources.count = 0;
 	}
@@ -206,6 +206,9 @@ int run_wait(const struct args *a)
 	shelf_close(s);
 	if (ret == -ENODEV)
 		return fail(STATUS_REFUSED, ret, "%s: destroyed meanwhile", a->shelf);
+	if (ret == -ETIMEDOUT)
+		return fail(STATUS_REFUSED, ret, "%s: generation %llu did not come in time",
+			    a->shelf, generation);
 	if (ret)
 		return fail(STATUS_REFUSED, ret, "%s: %s", a->shelf, strerror(-ret));
 	if (json_output)

@@ -53,7 +53,7 @@ static int compare(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-int sources_read(const struct shelf *s, struct sources *l)
+int sources_read(const struct shelf *s, struct sources *l, struct shelf_ioc_info *info)
 {
 	struct shelf_pin pin;
 	int ret, tries = 0;
@@ -62,7 +62,9 @@ int sources_read(const struct shelf *s, struct sources *l)
 		ret = shelf_pin(s, 0, 0, &pin);
 		if (ret)
 			return ret;
-		ret = read_pinned(l, &pin);
+		ret = shelf_pin_info(&pin, info);
+		if (!ret)
+			ret = read_pinned(l, &pin);
 		shelf_unpin(&pin);
 	} while (ret == -ESTALE && ++tries < TRIES);
 	if (!ret && l->count)

@@ -18,8 +18,8 @@ struct sources {
 	size_t room;
 };
 
-/* 0 or a negative errno. */
-int sources_read(const struct shelf *s, struct sources *l);
+/* And @info, of the same generation. 0 or a negative errno. */
+int sources_read(const struct shelf *s, struct sources *l, struct shelf_ioc_info *info);
 void sources_free(struct sources *l);
 /* A line each, or as a member of a JSON object. */
 void sources_print(FILE *to, const struct sources *l);
