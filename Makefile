@@ -275,7 +275,7 @@ FUZZ_COV := -fsanitize-coverage=inline-8bit-counters,pc-table
 FUZZ_CC := clang -std=gnu11 -O2 -g -fno-omit-frame-pointer -Wall -Wno-c2x-extensions -MMD -MP
 FUZZ_HOST := alloc kernel host
 FUZZ_JUDGE := account digest
-FUZZ_CTL := json scan base64 print
+FUZZ_CTL := line/json line/scan line/base64 shelfctl/print
 fuzz_objs = $(1:%=$(FUZZ)/%.o)
 
 $(FUZZ)/kernel/.stamp: Makefile
@@ -309,7 +309,7 @@ $(FUZZ)/file: $(call fuzz_objs,file-fuzz tools/lib/adopt $(FUZZ_HOST) $(FUZZ_JUD
 		$(FUZZ_PURE:%=kmod/%) $(FUZZ_GLUE:%=kmod/%))
 	@clang $(FUZZ_SAN) -fsanitize=fuzzer -o $@ $^
 
-$(FUZZ)/lines: $(call fuzz_objs,lines-fuzz alloc $(FUZZ_CTL:%=tools/shelfctl/%))
+$(FUZZ)/lines: $(call fuzz_objs,lines-fuzz alloc $(FUZZ_CTL:%=tools/%))
 	@clang $(FUZZ_SAN) -fsanitize=fuzzer -o $@ $^ $$(pkg-config --libs jansson)
 
 fuzz-programs: $(FUZZ)/apply $(FUZZ)/file $(FUZZ)/lines

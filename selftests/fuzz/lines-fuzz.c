@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../tools/shelfctl/json.h"
+#include "../../tools/shelfctl/print.h"
 #include "libfuzzer.h"
 
 bool json_output;

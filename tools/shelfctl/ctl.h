@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "../lib/shelf.h"
+#include "../line/xalloc.h"
 
 /* Exit statuses, as `shelfctl help` tells them. */
 enum {
@@ -144,8 +145,6 @@ void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Makes of other people's text what a terminal does not obey and JSON may hold. */
 void make_plain(char *text);
 __s64 clock_ns(void);
-/* out of memory: there is nothing to save */
-void *xalloc(void *old, size_t n, size_t size);
 bool is_hosted(const struct args *a);
 int open_shelf(const struct args *a, struct shelf **out);
 

@@ -47,7 +47,4 @@ int delta_finish(struct delta *d);
 /* "ops 7 put 1 ...", or as members of a JSON object. */
 void delta_print(FILE *to, const struct delta_counts *c);
 
-/* printline.c: an operation as a line that apply reads */
-void print_line(FILE *to, const struct line *op);
-
 #endif /* SHELFCTL_DELTA_H */

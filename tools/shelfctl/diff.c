@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "delta.h"
+#include "print.h"
 #include "document.h"
 
 #define TRIES	5

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "document.h"
-#include "json.h"
+#include "print.h"
 #include "output.h"
 
 #define SCAN_RECORDS	1024U

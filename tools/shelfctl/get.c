@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "json.h"
-#include "text.h"
+#include "print.h"
+#include "../line/text.h"
 #include "watch.h"
 
 #define TRIES		1000

@@ -8,7 +8,8 @@
 #include <xxhash.h>
 
 #include "input.h"
-#include "json.h"
+#include "../line/line.h"
+#include "ctl.h"
 
 /**
  * struct lines
@@ -50,12 +51,5 @@ int lines_next(struct lines *l);
 
 /* Tells what is wrong with line @number; STATUS_INPUT. */
 int lines_wrong(struct lines *l, __u64 number, const char *why);
-
-/*
- * stage.c: a line's operation, put into a batch; errors as of shelf.h. And how many
- * operations a batch counts it for.
- */
-int line_stage(const struct line *l, struct shelf_batch *b, struct shelf_error *err);
-__u64 line_ops(const struct line *l);
 
 #endif /* SHELFCTL_LINES_H */

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "json.h"
-#include "text.h"
+#include "print.h"
+#include "../line/text.h"
 
 /*
  * Whether apply would make the same bytes of it: an object, no white space

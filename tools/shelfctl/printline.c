@@ -2,7 +2,7 @@
 /*
  * An operation as a line of an apply file.
  */
-#include "delta.h"
+#include "print.h"
 
 static void print_fields(FILE *to, const struct shelf_change *c)
 {

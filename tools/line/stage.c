@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-#include "lines.h"
+#include "line.h"
 
 int line_stage(const struct line *l, struct shelf_batch *b, struct shelf_error *err)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 #include <string.h>
 
-#include "ctl.h"
+#include "line.h"
 #include "text.h"
 
 static const char alphabet[] =

@@ -2,8 +2,8 @@
 /*
  * JSON as text, and base64.
  */
-#ifndef SHELFCTL_TEXT_H
-#define SHELFCTL_TEXT_H
+#ifndef SHELF_TEXT_H
+#define SHELF_TEXT_H
 
 #include <stddef.h>
 
@@ -32,4 +32,4 @@ long base64_decode(unsigned char *to, const char *from, size_t n);
 /* Returns a NUL-terminated string of xalloc(). */
 char *base64_encode(const unsigned char *from, size_t n);
 
-#endif /* SHELFCTL_TEXT_H */
+#endif /* SHELF_TEXT_H */

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * One line of an apply file.
+ * One line of an apply file, or a message that says the same.
  */
-#ifndef SHELFCTL_JSON_H
-#define SHELFCTL_JSON_H
+#ifndef SHELF_LINE_H
+#define SHELF_LINE_H
 
-#include "ctl.h"
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "../lib/shelf.h"
+#include "xalloc.h"
 
 /* How attributes are parsed, coming in and going out. */
 #define ATTRS_PARSE	(JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL)
@@ -60,16 +65,10 @@ bool line_parse(struct line *l, const char *text, size_t n, struct line_error *e
 void line_free(struct line *l);
 
 /*
- * print.c: the same the other way round, so that what apply makes of the lines is
- * what they were made of. @generation: with what apply ignores, for people.
+ * stage.c: a line's operation, put into a batch; errors as of shelf.h. And how many
+ * operations a batch counts it for.
  */
-void print_put(FILE *to, const struct shelf_product *p, const unsigned char *attrs,
-	       bool generation);
-/* The member of the object, behind a comma. */
-void print_attrs(FILE *to, const unsigned char *attrs, size_t n);
-void print_source(FILE *to, const char *name, __u64 last, const __u64 *generation);
-void print_source_delete(FILE *to, const char *name);
-void print_add(FILE *to, const struct shelf_cursor *c, const __s64 *ids, long n,
-	       bool generation);
+int line_stage(const struct line *l, struct shelf_batch *b, struct shelf_error *err);
+__u64 line_ops(const struct line *l);
 
-#endif /* SHELFCTL_JSON_H */
+#endif /* SHELF_LINE_H */

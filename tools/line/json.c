@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "json.h"
+#include "line.h"
 #include "text.h"
 
 /* A line being parsed. */
