@@ -17,6 +17,7 @@ struct parse {
 	size_t start;		/* of the object */
 	struct line *line;
 	struct line_error *err;
+	const struct line_given *given;
 	bool attrs_seen;
 };
 
@@ -26,7 +27,8 @@ typedef bool (*take_fn)(struct parse *p, const json_t *v, struct span at);
 #define CHANGES		(KIND(SHELF_OP_PUT) | KIND(SHELF_OP_PATCH))
 #define PRODUCT_OPS	(CHANGES | KIND(SHELF_OP_DELETE))
 #define MEMBER_OPS	(KIND(SHELF_OP_CATALOG_ADD) | KIND(SHELF_OP_CATALOG_REMOVE))
-#define CATALOG_OPS	(MEMBER_OPS | KIND(SHELF_OP_CATALOG_DELETE))
+#define LISTED_OPS	(MEMBER_OPS | KIND(LINE_SET))
+#define CATALOG_OPS	(LISTED_OPS | KIND(SHELF_OP_CATALOG_DELETE))
 #define SOURCE_OPS	(KIND(SHELF_OP_SEQUENCE) | KIND(SHELF_OP_SOURCE) | \
 			 KIND(SHELF_OP_SOURCE_DELETE))
 #define NUMBERED_OPS	(KIND(SHELF_OP_SEQUENCE) | KIND(SHELF_OP_SOURCE))
@@ -73,7 +75,14 @@ static bool take_ignored(struct parse *p, const json_t *v, struct span at)
 
 static bool take_id(struct parse *p, const json_t *v, struct span at)
 {
-	return take_integer(p, v, at, "the id", &p->line->change.id);
+	const struct line_given *given = p->given;
+
+	if (!take_integer(p, v, at, "the id", &p->line->change.id))
+		return false;
+	if (given->has_id && p->line->change.id != given->id)
+		return wrong(p, at.value, "the %s is %lld, and its key says %lld", given->map,
+			     p->line->change.id, given->id);
+	return true;
 }
 
 static bool take_price(struct parse *p, const json_t *v, struct span at)
@@ -177,7 +186,7 @@ static bool take_members(struct parse *p, const json_t *v, struct span at)
 
 	if (!json_is_array(v))
 		return wrong(p, at.value, "products is not an array");
-	if (!n)
+	if (!n && l->kind != LINE_SET)
 		return wrong(p, at.value, "products is empty");
 	if (n > l->members_room) {
 		l->members = xalloc(l->members, n, sizeof(*l->members));
@@ -282,7 +291,7 @@ static const struct field {
 	{ "flags", CHANGES, 0, take_flags },
 	{ "attrs", CHANGES, 0, take_attrs },
 	{ "attrs_base64", CHANGES, 0, take_base64 },
-	{ "products", MEMBER_OPS, MEMBER_OPS, take_members },
+	{ "products", LISTED_OPS, LISTED_OPS, take_members },
 	{ "source", SOURCE_OPS, SOURCE_OPS, take_source },
 	{ "first", KIND(SHELF_OP_SEQUENCE), KIND(SHELF_OP_SEQUENCE), take_first },
 	{ "last", NUMBERED_OPS, NUMBERED_OPS, take_last },
@@ -304,6 +313,7 @@ static const struct {
 	{ "delete", SHELF_OP_DELETE },
 	{ "add", SHELF_OP_CATALOG_ADD },
 	{ "remove", SHELF_OP_CATALOG_REMOVE },
+	{ "set", LINE_SET },
 	{ "sequence", SHELF_OP_SEQUENCE },
 	{ "source", SHELF_OP_SOURCE },
 	{ "begin", LINE_BEGIN },
@@ -328,35 +338,70 @@ static size_t value_of(const struct parse *p, json_t *object, const char *wanted
 	return scan_child(p->text, p->start, n).value;
 }
 
-static unsigned int deleted_kind(const json_t *object)
+static unsigned int deleted_kind(const struct parse *p, const json_t *object)
 {
 	if (json_object_get(object, "product"))
 		return SHELF_OP_DELETE;
 	if (json_object_get(object, "catalog"))
 		return SHELF_OP_CATALOG_DELETE;
-	return json_object_get(object, "source") ? SHELF_OP_SOURCE_DELETE : SHELF_OP_DELETE;
+	if (json_object_get(object, "source"))
+		return SHELF_OP_SOURCE_DELETE;
+	return p->given->map && !strcmp(p->given->map, "catalog") ?
+	       SHELF_OP_CATALOG_DELETE : SHELF_OP_DELETE;
+}
+
+static bool take_name(struct parse *p, const json_t *object, const char *name)
+{
+	size_t i;
+
+	for (i = 0; name && i < OPS; i++) {
+		if (strcmp(name, ops[i].name))
+			continue;
+		p->line->kind = ops[i].kind;
+		if (p->line->kind == SHELF_OP_DELETE)
+			p->line->kind = deleted_kind(p, object);
+		return true;
+	}
+	return false;
 }
 
 /* The operation decides which fields are right, so it is looked at first. */
 static bool take_op(struct parse *p, json_t *object)
 {
+	const char *given = p->given->op, *name = given;
 	const json_t *v = json_object_get(object, "op");
-	const char *name = json_string_value(v);
-	size_t i;
+	size_t at = v ? value_of(p, object, "op") : p->start;
 
-	if (!v)
-		return wrong(p, p->start, "op is missing");
-	for (i = 0; name && i < OPS; i++) {
-		if (strcmp(name, ops[i].name) ||
-		    strlen(name) != json_string_length(v))
-			continue;
-		p->line->kind = ops[i].kind;
-		if (p->line->kind == SHELF_OP_DELETE)
-			p->line->kind = deleted_kind(object);
-		return true;
+	if (!v && !given)
+		return wrong(p, at, "op is missing");
+	if (v) {
+		name = json_string_value(v);
+		if (name && strlen(name) != json_string_length(v))
+			name = NULL;
 	}
-	return wrong(p, value_of(p, object, "op"),
-		     "op is not put, patch, delete, add, remove, sequence, source, begin, restart or end");
+	if (!take_name(p, object, name))
+		return wrong(p, at, "op is not put, patch, delete, add, remove, set, sequence, source, begin, restart or end");
+	if (given && strcmp(name, given))
+		return wrong(p, at, "op is %s, and outside of the text %s", name, given);
+	return true;
+}
+
+/* What the operation is about is the field that it can't do without. */
+static bool take_map(struct parse *p)
+{
+	const char *map = p->given->map;
+
+	if (!map)
+		return true;
+	if (!(KIND(p->line->kind) & (strcmp(map, "catalog") ? PRODUCT_OPS : CATALOG_OPS)))
+		return wrong(p, p->start, "no operation on a %s", map);
+	p->line->change.id = p->given->id;
+	return true;
+}
+
+static bool is_given(const struct parse *p, const char *field)
+{
+	return p->given->has_id && !strcmp(p->given->map, field);
 }
 
 static bool take_member(struct parse *p, const char *key, const json_t *v, size_t n)
@@ -382,13 +427,14 @@ static bool take_object(struct parse *p, json_t *object)
 
 	if (!json_is_object(object))
 		return wrong(p, p->start, "not an object");
-	if (!take_op(p, object))
+	if (!take_op(p, object) || !take_map(p))
 		return false;
 	json_object_foreach(object, key, v)
 		if (!take_member(p, key, v, n++))
 			return false;
 	for (i = 0; i < FIELDS; i++)
 		if (fields[i].required & KIND(p->line->kind) &&
+		    !is_given(p, fields[i].name) &&
 		    !json_object_get(object, fields[i].name))
 			return wrong(p, p->start, "%s is missing", fields[i].name);
 	return true;
@@ -396,7 +442,15 @@ static bool take_object(struct parse *p, json_t *object)
 
 bool line_parse(struct line *l, const char *text, size_t n, struct line_error *err)
 {
-	struct parse p = { .text = text, .line = l, .err = err };
+	static const struct line_given nothing;
+
+	return line_parse_given(l, &nothing, text, n, err);
+}
+
+bool line_parse_given(struct line *l, const struct line_given *given, const char *text,
+		      size_t n, struct line_error *err)
+{
+	struct parse p = { .text = text, .line = l, .err = err, .given = given };
 	const char *nul = memchr(text, 0, n);
 	json_error_t json_err;
 	json_t *object;

@@ -18,9 +18,10 @@
 /* Members on a line that is printed: as many as one operation takes. */
 #define LINE_IDS	SHELF_MEMBERS_MAX
 
-/* Lines that are no operations: an export's marks. Behind enum shelf_op_kind. */
+/* Behind enum shelf_op_kind: what is several operations, and an export's marks. */
 enum {
-	LINE_BEGIN = SHELF_OP_MAX + 1,
+	LINE_SET = SHELF_OP_MAX + 1,	/* a catalog: deleted, and added to if it is not empty */
+	LINE_BEGIN,
 	LINE_RESTART,
 	LINE_END,
 };
@@ -29,7 +30,7 @@ enum {
  * struct line - an operation or mark; its memory is kept from line to line
  * @kind: enum shelf_op_kind, or one of the above
  * @change: of a put or patch; its id is that of every operation
- * @members: of a catalog's add or remove
+ * @members: of a catalog's add, remove or set
  * @source: a source's name, @first and @last its numbers
  * @hashed: an end tells the @hash of the lines before it
  * @digested: and the @digest of what they say, in any order
@@ -62,6 +63,24 @@ struct line_error {
 
 /* @text is NUL-terminated behind @n bytes. False: see @err. */
 bool line_parse(struct line *l, const char *text, size_t n, struct line_error *err);
+
+/**
+ * struct line_given - what is known of an operation by other means than its text
+ * @op: its name, or NULL
+ * @map: "product" or "catalog", what it is about, or NULL
+ * @has_id: and which one, @id; only with @map
+ *
+ * What is given the text may leave out; if it says other than that, it is wrong.
+ */
+struct line_given {
+	const char *op;
+	const char *map;
+	bool has_id;
+	__s64 id;
+};
+
+bool line_parse_given(struct line *l, const struct line_given *given, const char *text,
+		      size_t n, struct line_error *err);
 void line_free(struct line *l);
 
 /*

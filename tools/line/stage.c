@@ -1,6 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 #include "line.h"
 
+/* A catalog becomes what it says, whatever it was. */
+static int stage_set(const struct line *l, struct shelf_batch *b, struct shelf_error *err)
+{
+	int ret = shelf_batch_catalog_delete(b, l->change.id, err);
+
+	if (!ret && l->members_count)
+		ret = shelf_batch_add(b, l->change.id, l->members, l->members_count, err);
+	return ret;
+}
+
 int line_stage(const struct line *l, struct shelf_batch *b, struct shelf_error *err)
 {
 	switch (l->kind) {
@@ -21,6 +31,8 @@ int line_stage(const struct line *l, struct shelf_batch *b, struct shelf_error *
 		return shelf_batch_source(b, l->source, l->last, err);
 	case SHELF_OP_SOURCE_DELETE:
 		return shelf_batch_source_delete(b, l->source, err);
+	case LINE_SET:
+		return stage_set(l, b, err);
 	default:
 		return shelf_batch_catalog_delete(b, l->change.id, err);
 	}
@@ -28,6 +40,9 @@ int line_stage(const struct line *l, struct shelf_batch *b, struct shelf_error *
 
 __u64 line_ops(const struct line *l)
 {
-	return l->members_count ?
-	       (l->members_count + SHELF_MEMBERS_MAX - 1) / SHELF_MEMBERS_MAX : 1;
+	__u64 ops = (l->members_count + SHELF_MEMBERS_MAX - 1) / SHELF_MEMBERS_MAX;
+
+	if (l->kind == LINE_SET)
+		return ops + 1;
+	return ops ? ops : 1;
 }
