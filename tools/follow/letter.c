@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Messages that are no operations, for another topic: as they are, with headers that say
+ * where they were and why. They are there before the commit that passes them over, so
+ * after a crash in between one may be there twice, and none is missing.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "follow.h"
+
+#define TIMEOUT_MS	30000
+
+struct letter {
+	char *from;
+	__s32 partition;
+	__s64 offset;
+	void *key;
+	size_t key_len;
+	void *value;
+	size_t value_len;
+	rd_kafka_headers_t *headers;
+	char *why;
+};
+
+static size_t undelivered;
+
+static void delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
+{
+	(void)rk;
+	(void)opaque;
+	if (m->err) {
+		undelivered++;
+		say("topic %s: %s", rd_kafka_topic_name(m->rkt), rd_kafka_err2str(m->err));
+	}
+}
+
+int letter_open(struct follow *f)
+{
+	rd_kafka_conf_t *conf;
+	char why[256];
+
+	if (!f->opt.dead_letter)
+		return 0;
+	conf = rd_kafka_conf_dup(f->opt.conf);
+	rd_kafka_conf_set_dr_msg_cb(conf, delivered);
+	if (rd_kafka_conf_set(conf, "enable.idempotence", "true", why, sizeof(why)))
+		say("%s", why);
+	f->letters = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
+	if (f->letters)
+		return 0;
+	rd_kafka_conf_destroy(conf);
+	say("%s", why);
+	return STATUS_REFUSED;
+}
+
+/* NULL stays NULL: a message without a value isn't one with an empty value. */
+static void *copy(const void *from, size_t n)
+{
+	return from ? memcpy(xalloc(NULL, n + 1, 1), from, n) : NULL;
+}
+
+void letter_keep(struct follow *f, const rd_kafka_message_t *m, const char *why)
+{
+	rd_kafka_headers_t *headers = NULL;
+	struct letter *l;
+
+	if (!f->letters)
+		return;
+	if (f->letter_count == f->letter_room) {
+		f->letter_room = f->letter_room ? f->letter_room * 2 : 16;
+		f->letter = xalloc(f->letter, f->letter_room, sizeof(*f->letter));
+	}
+	l = &f->letter[f->letter_count++];
+	if (rd_kafka_message_headers(m, &headers))
+		headers = NULL;
+	*l = (struct letter){
+		.from = copy(rd_kafka_topic_name(m->rkt), strlen(rd_kafka_topic_name(m->rkt)) + 1),
+		.partition = m->partition, .offset = m->offset,
+		.key = copy(m->key, m->key_len), .key_len = m->key_len,
+		.value = copy(m->payload, m->len), .value_len = m->len,
+		.headers = headers ? rd_kafka_headers_copy(headers) : rd_kafka_headers_new(4),
+		.why = copy(why, strlen(why) + 1),
+	};
+}
+
+static void add_header(rd_kafka_headers_t *to, const char *name, const char *value)
+{
+	rd_kafka_header_add(to, name, -1, value, -1);
+}
+
+static rd_kafka_resp_err_t post(struct follow *f, const struct letter *l)
+{
+	rd_kafka_headers_t *headers = rd_kafka_headers_copy(l->headers);
+	rd_kafka_resp_err_t err;
+	char text[32];
+
+	add_header(headers, "shelf-topic", l->from);
+	snprintf(text, sizeof(text), "%d", l->partition);
+	add_header(headers, "shelf-partition", text);
+	snprintf(text, sizeof(text), "%lld", l->offset);
+	add_header(headers, "shelf-offset", text);
+	add_header(headers, "shelf-reason", l->why);
+	err = rd_kafka_producev(f->letters, RD_KAFKA_V_TOPIC(f->opt.dead_letter),
+				RD_KAFKA_V_KEY(l->key, l->key_len),
+				RD_KAFKA_V_VALUE(l->value, l->value_len),
+				RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+				RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
+	if (err)
+		rd_kafka_headers_destroy(headers);
+	return err;
+}
+
+int letter_send(struct follow *f, struct shelf_error *err)
+{
+	rd_kafka_resp_err_t ret = RD_KAFKA_RESP_ERR_NO_ERROR;
+	size_t i;
+
+	if (!f->letter_count)
+		return 0;
+	undelivered = 0;
+	for (i = 0; !ret && i < f->letter_count; i++)
+		ret = post(f, &f->letter[i]);
+	if (!ret)
+		ret = rd_kafka_flush(f->letters, TIMEOUT_MS);
+	if (!ret && !undelivered) {
+		letter_drop(f);
+		return 0;
+	}
+	rd_kafka_purge(f->letters, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+	rd_kafka_flush(f->letters, 0);
+	*err = (struct shelf_error){ .error = -EIO };
+	snprintf(err->message, sizeof(err->message), "topic %s takes no dead letter: %s",
+		 f->opt.dead_letter, ret ? rd_kafka_err2str(ret) : "not delivered");
+	return err->error;
+}
+
+void letter_drop(struct follow *f)
+{
+	size_t i;
+
+	for (i = 0; i < f->letter_count; i++) {
+		free(f->letter[i].from);
+		free(f->letter[i].key);
+		free(f->letter[i].value);
+		free(f->letter[i].why);
+		rd_kafka_headers_destroy(f->letter[i].headers);
+	}
+	f->letter_count = 0;
+}
