@@ -107,6 +107,8 @@ struct counts {
  * @messages: in the batch
  * @ops: in the batch, to find a message again by @marks
  * @bad: messages that the shelf refused, and that are passed over the next time
+ * @rejected: messages of the batch that are passed over
+ * @lettered: those whose letters are sent, since the last commit
  * @wait_ns: until when nothing is tried again, and @delay_ns: how long that was
  */
 struct follow {
@@ -129,6 +131,7 @@ struct follow {
 	size_t marks_room;
 	struct places bad;
 	struct places rejected;
+	struct places lettered;
 	struct letter *letter;
 	size_t letter_count;
 	size_t letter_room;
@@ -211,7 +214,8 @@ void sighted_free(struct follow *f);
 
 /* letter.c */
 int letter_open(struct follow *f);
-void letter_keep(struct follow *f, const rd_kafka_message_t *m, const char *why);
+void letter_keep(struct follow *f, struct place at, const rd_kafka_message_t *m,
+		 const char *why);
 /* All of them are with the broker, or a negative errno. */
 int letter_send(struct follow *f, struct shelf_error *err);
 void letter_drop(struct follow *f);

@@ -13,6 +13,7 @@
 #define TIMEOUT_MS	30000
 
 struct letter {
+	struct place at;
 	char *from;
 	__s32 partition;
 	__s64 offset;
@@ -61,12 +62,13 @@ static void *copy(const void *from, size_t n)
 	return from ? memcpy(xalloc(NULL, n + 1, 1), from, n) : NULL;
 }
 
-void letter_keep(struct follow *f, const rd_kafka_message_t *m, const char *why)
+void letter_keep(struct follow *f, struct place at, const rd_kafka_message_t *m,
+		 const char *why)
 {
 	rd_kafka_headers_t *headers = NULL;
 	struct letter *l;
 
-	if (!f->letters)
+	if (!f->letters || places_have(&f->lettered, at))
 		return;
 	if (f->letter_count == f->letter_room) {
 		f->letter_room = f->letter_room ? f->letter_room * 2 : 16;
@@ -76,6 +78,7 @@ void letter_keep(struct follow *f, const rd_kafka_message_t *m, const char *why)
 	if (rd_kafka_message_headers(m, &headers))
 		headers = NULL;
 	*l = (struct letter){
+		.at = at,
 		.from = copy(rd_kafka_topic_name(m->rkt), strlen(rd_kafka_topic_name(m->rkt)) + 1),
 		.partition = m->partition, .offset = m->offset,
 		.key = copy(m->key, m->key_len), .key_len = m->key_len,
@@ -125,6 +128,8 @@ int letter_send(struct follow *f, struct shelf_error *err)
 	if (!ret)
 		ret = rd_kafka_flush(f->letters, TIMEOUT_MS);
 	if (!ret && !undelivered) {
+		for (i = 0; i < f->letter_count; i++)
+			places_add(&f->lettered, f->letter[i].at);
 		letter_drop(f);
 		return 0;
 	}

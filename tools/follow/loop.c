@@ -139,7 +139,7 @@ static void rewind_all(struct follow *f)
 	f->counts.rewinds++;
 	if (f->whole || (f->opt.compacted && !any_known(f)))
 		load(f);
-	else
+	else if (f->phase != WAITING)	/* which it is until something goes through */
 		go_on(f);
 	parts_assign(f);
 }
@@ -171,6 +171,7 @@ static void taken(struct follow *f, const struct shelf_result *r)
 		    r->products, r->catalogs);
 	f->whole = false;
 	f->bad.n = 0;
+	f->lettered.n = 0;
 	f->delay_ns = 0;
 	f->limit = f->opt.messages;
 	batch_drop(f);
@@ -279,7 +280,8 @@ static void look_if_ready(struct follow *f)
 	if (f->whole || !all_ended(f) || (f->began_ns && !f->opt.marker))
 		return;
 	state_ready(f);
-	if (f->phase == CATCHING_UP)
+	f->delay_ns = 0;
+	if (f->phase != FOLLOWING)
 		go_on(f);
 	if (f->opt.once)
 		end(f, STATUS_OK);
@@ -297,7 +299,7 @@ static void poison(struct follow *f, struct place at, const rd_kafka_message_t *
 	say("%s/%d offset %lld is passed over: %s", rd_kafka_topic_name(m->rkt), m->partition,
 	    (long long)m->offset, why);
 	places_add(&f->rejected, at);
-	letter_keep(f, m, why);
+	letter_keep(f, at, m, why);
 }
 
 /* A load takes markers, too, only where it has come to the end. */

@@ -66,12 +66,13 @@ static void disconnect(struct follow *f)
 static int run(struct follow *f)
 {
 	const struct sigaction stop = { .sa_handler = follow_stop };
-	int status = state_open(f);
+	int status;
 
-	if (status)
-		return status;
 	sigaction(SIGTERM, &stop, NULL);
 	sigaction(SIGINT, &stop, NULL);
+	status = state_open(f);
+	if (status)
+		return status;
 	status = connect_kafka(f);
 	if (!status)
 		status = follow(f);
@@ -92,6 +93,7 @@ int main(int argc, char **argv)
 	free(f.mark);
 	free(f.bad.of);
 	free(f.rejected.of);
+	free(f.lettered.of);
 	free(f.letter);
 	return status < 0 ? STATUS_OK : status;
 }

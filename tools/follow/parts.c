@@ -136,7 +136,7 @@ int parts_read(struct follow *f)
 		p->known = ret > 0;
 		if (!p->known)
 			p->next = f->opt.from_end ? RD_KAFKA_OFFSET_END : RD_KAFKA_OFFSET_BEGINNING;
-		p->looked = p->marked = p->dropped = false;
+		p->looked = p->marked = p->dropped = p->ended = false;
 		p->seen = 0;
 	}
 	return ret < 0 ? ret : 0;
