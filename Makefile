@@ -36,6 +36,7 @@ help:
 	@echo 'make fuzz-long  decoder and commits, without sanitizers: EXECUTIONS=10^8'
 	@echo 'make fuzz-guest  calls of all interfaces, guided by coverage, in a VM: CALLS=10^6'
 	@echo 'make check-planted  bugs put in on purpose, one at a time: does a test notice?'
+	@echo 'make follow-long  a follower killed 100 times, its broker cut off 20 times: MESSAGES=250000'
 	@echo 'make cycles     load, create, read, destroy, unload, over and over: CYCLES=5000'
 	@echo 'make check-long  all of these at length, and check-debug, soak, coverage: many hours'
 	@echo 'make install    module for the running kernel, tools, library, tracing scripts, man pages (DESTDIR, PREFIX)'
@@ -138,7 +139,7 @@ CALLS ?= 1000000
 fuzz-guest:
 	@selftests/fuzz/guest/run $(CALLS)
 
-guest-tests: $(GUEST) $(O)/torture/torture
+guest-tests: $(GUEST) $(O)/torture/torture follow-tests
 
 # What only a kernel that checks itself can tell.
 $(O)/debug/sweep: $(wildcard selftests/debug/*.[ch]) $(GUEST_LIB) $(wildcard selftests/guest/lib/*.h) tools FORCE
@@ -197,6 +198,19 @@ crash: crash-tests modules
 FAILURES ?= 1000000
 sweep: $(O)/sweep
 	$(O)/sweep --failures $(FAILURES)
+
+# Deltas from a broker in a process of its own.
+FOLLOW := $(addprefix $(O)/follow/,broker stream)
+$(FOLLOW): $(O)/follow/%: selftests/follow/%.c tools FORCE
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -o $@ $< $(O)/tools/libshelf.a $(LIBS) \
+		$$(pkg-config --cflags --libs rdkafka)
+
+follow-tests: $(FOLLOW)
+
+MESSAGES ?= 250000
+follow-long: follow-tests modules
+	@selftests/follow/long $(MESSAGES)
 
 # As programs of others see the library: installed, and found by pkg-config.
 INSTALLED := $(CURDIR)/$(O)/installed
@@ -325,7 +339,7 @@ fuzz-long:
 	@selftests/fuzz/long $(EXECUTIONS)
 
 # What a test run has no time for.
-check-long: check-debug coverage soak sweep crash cycles fuzz fuzz-long fuzz-guest check-planted
+check-long: check-debug coverage soak sweep crash cycles follow-long fuzz fuzz-long fuzz-guest check-planted
 
 install: $(O)/kmod/$(KERNEL)/shelf.ko tools
 	$(MAKE) -C /lib/modules/$(KERNEL)/build M=$(CURDIR)/$(O)/kmod/$(KERNEL) modules_install
@@ -352,5 +366,5 @@ FORCE:
 	check-hosted check-guest check-static soak tools-tsan demo demo-programs bench \
 	bench-peers bench-programs bench-guest bench-uml bench-http examples installed install clean crash-tests crash fuzz \
 	fuzz-programs sweep fuzz-guest fuzz-long check-planted \
-	cycles check-long deb check-deb \
+	cycles follow-tests follow-long check-long deb check-deb \
 	FORCE
