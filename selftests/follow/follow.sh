@@ -121,6 +121,7 @@ ends 'a property that is ours' 2 'not for you' --shelf hosted:a.shelf --topic a 
 ends 'a property that is none' 2 'No such' --shelf hosted:a.shelf --topic a --set nonsense=1
 ends 'a word too many' 2 'what is b' --shelf hosted:a.shelf --topic a b
 printf 'shelf = hosted:a.shelf\nevery 1\n# a remark\nwhat = 1\n' >conf
+ends 'two minds about poison' 2 'poison stop' --shelf hosted:a.shelf --topic a --dead-letter b --poison stop
 ends 'a file with an option that is none' 2 'conf:4: is wrong' --config conf
 ends 'help' 0 '' --help
 cp out help
@@ -131,6 +132,7 @@ check 'which tells all options' grep -q -- --dead-letter help
 topic simple
 put simple '1|{"price":10,"currency":"EUR"}' '-2|{"price":20}' '3|{"op":"put","price":30}' \
 	'3|{"op":"patch","stock":5}' '4|{"price":1}' '4|' '5|{"op":"put","product":5,"price":50}'
+put simple '6|{"price":60,"attrs":{"op":"delete"}}'
 anew
 once 'keys of products' 0 '' --topic simple:products
 check 'a put by its key' holds product 1 '^product 1 price 10 EUR'
@@ -138,7 +140,8 @@ check 'of a number below 0' holds product -2 'price 20'
 check 'a patch' holds product 3 'price 30 stock 5'
 check 'a value of null deletes' absent product 4	# break: a tombstone passed over
 check 'an id in the value, too' holds product 5 'price 50'
-check 'all of it is counted in the shelf' source_is simple/0 6
+check 'an op of its attributes is none' holds product 6 'price 60'
+check 'all of it is counted in the shelf' source_is simple/0 7
 generation=$(ctl -j show | jq .generation)
 once 'again' 0 '' --topic simple:products
 check 'changes nothing' test "$(ctl -j show | jq .generation)" = "$generation"
@@ -192,7 +195,7 @@ check 'each is a letter, and once' test "$(wc -l <letters)" = 9
 check 'as it was' grep -q '^3|{"price":"no"}|' letters
 check 'with its place' grep -q 'shelf-topic=poison,shelf-partition=0,shelf-offset=3,' letters
 check 'and why' grep -q 'shelf-offset=6,shelf-reason=.*no operation on a product' letters
-check 'also what the shelf refused' grep -q 'shelf-offset=9,shelf-reason=the shelf refused it' letters
+check 'also what the shelf refused' grep -q 'shelf-offset=9,shelf-reason=no such product to patch: product 99' letters
 check 'all are behind it' source_is poison/0 11
 topic refused
 put refused '1|{"price":5}' '97|{"op":"patch","price":1}'
@@ -249,19 +252,29 @@ put simple '1|{"price":11}'
 once 'goes on' 0 '' --topic simple:products --topic cats:catalogs --compacted
 check 'behind that' holds product 1 'price 11'
 ctl restore checkpoint >/dev/null
-check 'a checkpoint has the positions of its content' source_is simple/0 6
+check 'a checkpoint has the positions of its content' source_is simple/0 7
 once 'brought back, it goes on from there' 0 '' --topic simple:products --topic cats:catalogs
 check 'and has it again' holds product 1 'price 11'		# break: positions kept elsewhere
 
 ctl apply - <<<'{"op":"source","source":"simple/0","last":99}' >/dev/null
-once 'a position that the topic does not have' 3 'simple/0 is to go on at 100, and the topic has 0 to 7' \
+once 'a position that the topic does not have' 3 'simple/0 is to go on at 100, and the topic has 0 to 8' \
 	--topic simple:products
 ctl apply - <<<'{"op":"put","product":777,"price":7}' >/dev/null
 once 'loads all of it, if it has everything' 0 'loads all of it' --topic simple:products --topic cats:catalogs --compacted
 check 'and nothing else is left' absent product 777
-check 'with its position' source_is simple/0 7
+check 'with its position' source_is simple/0 8
 topic empty
+put empty '31|{"price":1}'
 once 'from the end' 0 '' --topic empty:products --from end
+check 'is a position' source_is empty/0 0
+put empty '32|{"price":1}'
+once 'which it goes on from' 0 '' --topic empty:products --from end
+check 'with what came since' holds product 32 'price 1'
+check 'and nothing before' absent product 31
+anew
+once 'a load ends at a marker' 0 'loaded: generation 2' --topic deltas:products --topic dcats:catalogs --marker --compacted
+check 'with all that is in front of it' holds product 3 'price 3'
+check 'of each topic' holds catalog 1 'members 1'
 
 # --- shelves that come and go ---
 

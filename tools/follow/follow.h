@@ -44,8 +44,9 @@ enum {
  * @end: of the partition, as last heard of
  * @target: its end when we began
  * @ended: we have come to it, or to any end
- * @marked: it has come to a marker that others have not come to, which has this
- *	@number, -1: none
+ * @late: it was not there when we began
+ * @behind_marker: the last message was a marker, with this @number, -1: none
+ * @marked: it waits at that marker for others
  * @dropped: a message that came all the same was thrown away
  */
 struct part {
@@ -60,6 +61,8 @@ struct part {
 	__s64 end;
 	__s64 target;
 	bool ended;
+	bool late;
+	bool behind_marker;
 	bool marked;
 	__s64 number;
 	bool dropped;
@@ -82,6 +85,12 @@ struct places {
 	size_t room;
 };
 
+/* A message that the shelf refused, and what it said. */
+struct bad {
+	struct place at;
+	char why[256];
+};
+
 enum phase {
 	CONNECTING,
 	LOADING,		/* all of a topic, to replace what there is */
@@ -102,6 +111,7 @@ struct counts {
 
 /**
  * struct follow
+ * @assigned: how many of the partitions are
  * @whole: the batch begins with the beginning of the topics, and replaces everything
  * @began_ns: when the first message of the batch came, 0: there is none
  * @messages: in the batch
@@ -119,6 +129,7 @@ struct follow {
 	struct shelf_writer *writer;
 	struct shelf_batch *batch;
 	struct parts parts;
+	size_t assigned;
 	struct line line;
 	bool whole;
 	struct sighted *sighted;
@@ -129,7 +140,8 @@ struct follow {
 	struct mark *mark;
 	size_t marks;
 	size_t marks_room;
-	struct places bad;
+	struct bad *bad;
+	size_t bads;
 	struct places rejected;
 	struct places lettered;
 	struct letter *letter;
@@ -138,6 +150,7 @@ struct follow {
 	__s64 wait_ns;
 	__s64 delay_ns;
 	__s64 looked_ns;
+	__s64 idle_ns;
 	enum phase phase;
 	char why[512];
 	int status;
@@ -169,7 +182,7 @@ void state_ready(struct follow *f);
 int state_show(const struct options *o);
 
 /* parts.c: 0 or a negative errno or rd_kafka_resp_err_t, having told */
-/* Which partitions there are; true: there are more than before. */
+/* Which partitions there are; true: of each topic, and more than are assigned. */
 bool parts_find(struct follow *f);
 struct part *parts_of(struct follow *f, const rd_kafka_message_t *m);
 /* Where the shelf stands, to @next of each; 0 or a negative errno. */

@@ -16,6 +16,7 @@
 #define DELAY_MIN_NS	50000000LL
 #define DELAY_MAX_NS	30000000000LL
 #define LOOK_NS		60000000000LL	/* for partitions that are new */
+#define IDLE_NS		1000000000LL	/* at the shelf, where no batch is under way */
 
 static volatile sig_atomic_t stopped;
 
@@ -73,14 +74,20 @@ static int open_shelf(struct follow *f, struct shelf_error *err)
 	return err->error;
 }
 
-/* Twice as long each time, and nothing is fetched meanwhile. */
-static void wait(struct follow *f, bool first_at_once)
+/* Begins again in the next step. */
+static void again(struct follow *f)
 {
 	batch_drop(f);
-	if (f->delay_ns)
-		f->delay_ns = 2 * f->delay_ns < DELAY_MAX_NS ? 2 * f->delay_ns : DELAY_MAX_NS;
-	else
-		f->delay_ns = first_at_once ? 1 : DELAY_MIN_NS;
+	f->wait_ns = 1;
+}
+
+/* Twice as long each time, and nothing is fetched meanwhile. */
+static void wait(struct follow *f)
+{
+	batch_drop(f);
+	f->delay_ns = f->delay_ns ? 2 * f->delay_ns : DELAY_MIN_NS;
+	if (f->delay_ns > DELAY_MAX_NS)
+		f->delay_ns = DELAY_MAX_NS;
 	f->wait_ns = clock_ns() + f->delay_ns;
 	if (f->parts.n)
 		parts_pause(f);
@@ -90,7 +97,7 @@ static void refused(struct follow *f, const struct shelf_error *err)
 {
 	f->counts.refusals++;
 	state_set(f, WAITING, "%s: %s", f->opt.shelf, err->message);
-	wait(f, false);
+	wait(f);
 }
 
 static void go_on(struct follow *f)
@@ -136,7 +143,8 @@ static void rewind_all(struct follow *f)
 		refused(f, &err);
 		return;
 	}
-	f->counts.rewinds++;
+	f->counts.rewinds += f->assigned > 0;
+	f->generation = shelf_generation(f->shelf);
 	if (f->whole || (f->opt.compacted && !any_known(f)))
 		load(f);
 	else if (f->phase != WAITING)	/* which it is until something goes through */
@@ -170,10 +178,12 @@ static void taken(struct follow *f, const struct shelf_result *r)
 		say("loaded: generation %llu, products %llu, catalogs %llu", r->generation,
 		    r->products, r->catalogs);
 	f->whole = false;
-	f->bad.n = 0;
+	f->bads = 0;
 	f->lettered.n = 0;
 	f->delay_ns = 0;
-	f->limit = f->opt.messages;
+	f->limit += f->limit / 8 + 1;
+	if (f->limit > f->opt.messages)
+		f->limit = f->opt.messages;
 	batch_drop(f);
 	parts_resume_marked(f);
 	if (f->opt.group)
@@ -202,21 +212,30 @@ static bool is_messages_fault(const struct follow *f, const struct shelf_error *
 	return false;
 }
 
+/* The batch is made again, without it. */
+static void message_refused(struct follow *f, const struct shelf_error *err)
+{
+	struct place at = batch_place(f, err->op);
+	struct bad *bad;
+
+	if (!f->opt.skip) {
+		stop_at(f, at, err->message);
+		return;
+	}
+	f->bad = xalloc(f->bad, f->bads + 1, sizeof(*f->bad));
+	bad = &f->bad[f->bads++];
+	bad->at = at;
+	strcpy(bad->why, err->message);
+	again(f);
+}
+
 static void not_taken(struct follow *f, const struct shelf_error *err)
 {
-	struct place at;
-
 	if (is_messages_fault(f, err)) {
-		at = batch_place(f, err->op);
-		if (!f->opt.skip) {
-			stop_at(f, at, err->message);
-			return;
-		}
-		places_add(&f->bad, at);
-		wait(f, true);
+		message_refused(f, err);
 	} else if (err->error == -EILSEQ || err->error == -ESTALE) {
 		say("%s: %s: begins again at its positions", f->opt.shelf, err->message);
-		wait(f, true);
+		again(f);
 	} else {
 		/* More than the shelf takes in one batch: half of it, unless it is one delta. */
 		if (err->error == -EDQUOT && !f->whole && !f->opt.marker)
@@ -236,30 +255,54 @@ static void commit(struct follow *f)
 		taken(f, &r);
 }
 
+/*
+ * What is loaded may end with a marker, behind which there are none but the marks of
+ * transactions; and it may be nothing.
+ */
+static bool is_empty(const struct follow *f, const struct part *p)
+{
+	return f->whole && p->ended && !p->seen;
+}
+
+static void mark_ended(struct follow *f)
+{
+	size_t i;
+
+	for (i = 0; i < f->parts.n; i++)
+		if (f->parts.of[i].ended && f->parts.of[i].behind_marker)
+			f->parts.of[i].marked = true;
+	parts_pause_marked(f);
+}
+
 /* Of markers with numbers the partitions with lower ones go on to the highest. */
 static bool at_marker(struct follow *f)
 {
+	bool all = true, any = false, ahead = false;
 	__s64 highest = -1;
-	bool all = true, ahead = false;
 	size_t i;
 
+	if (f->whole && all_ended(f))
+		mark_ended(f);
 	for (i = 0; i < f->parts.n; i++) {
-		all &= f->parts.of[i].marked;
-		if (f->parts.of[i].number > highest)
-			highest = f->parts.of[i].number;
+		const struct part *p = &f->parts.of[i];
+
+		all &= p->marked || is_empty(f, p);
+		any |= p->marked;
+		if (p->marked && p->number > highest)
+			highest = p->number;
 	}
 	for (i = 0; all && i < f->parts.n; i++) {
 		struct part *p = &f->parts.of[i];
 
-		if (p->number >= highest)
+		if (!p->marked || p->number >= highest)
 			continue;
 		ahead = true;
 		if (!parts_resume_one(f, p)) {
-			wait(f, true);
+			again(f);
 			return false;
 		}
 	}
-	return all && !ahead;
+	return all && any && !ahead;
 }
 
 static bool is_due(struct follow *f)
@@ -302,14 +345,27 @@ static void poison(struct follow *f, struct place at, const rd_kafka_message_t *
 	letter_keep(f, at, m, why);
 }
 
-/* A load takes markers, too, only where it has come to the end. */
+/* A load has them where it has come to the end. */
 static void marker(struct follow *f, struct part *p)
 {
-	if (!f->opt.marker || (f->whole && !p->ended))
+	if (!f->opt.marker)
+		return;
+	p->behind_marker = true;
+	p->number = f->line.change.id;
+	if (f->whole)
 		return;
 	p->marked = true;
-	p->number = f->line.change.id;
 	parts_pause_marked(f);
+}
+
+static const char *refusal(const struct follow *f, struct place at)
+{
+	size_t i;
+
+	for (i = 0; i < f->bads; i++)
+		if (f->bad[i].at.part == at.part && f->bad[i].at.offset == at.offset)
+			return f->bad[i].why;
+	return NULL;
 }
 
 static void take(struct follow *f, struct part *p, const rd_kafka_message_t *m)
@@ -318,8 +374,9 @@ static void take(struct follow *f, struct part *p, const rd_kafka_message_t *m)
 	struct shelf_error err;
 	char why[WHY_MAX];
 
-	if (places_have(&f->bad, at)) {
-		poison(f, at, m, "the shelf refused it");
+	p->behind_marker = false;
+	if (refusal(f, at)) {
+		poison(f, at, m, refusal(f, at));
 		return;
 	}
 	switch (message_read(&f->opt, p->topic, m, &f->line, why)) {
@@ -366,14 +423,19 @@ static void message(struct follow *f, struct part *p, const rd_kafka_message_t *
  * What lies between the last message and the end are the marks of transactions, or
  * nothing any more.
  */
-static void at_end(struct part *p, __s64 offset)
+static void at_end(struct follow *f, struct part *p, __s64 offset)
 {
+	bool first = !p->known && !p->looked;
+
 	p->end = offset;
 	if (!p->marked && offset > 0 && offset > (p->looked ? p->seen : p->next))
 		looked(p, offset - 1, offset);
 	else if (!offset)
 		p->looked = true;
 	p->ended = true;
+	/* So that it begins here once for all. */
+	if (f->opt.from_end && first && p->looked && !f->began_ns)
+		f->began_ns = clock_ns();
 }
 
 static void lost(struct follow *f, const struct part *p)
@@ -399,7 +461,7 @@ static void event(struct follow *f, const rd_kafka_message_t *m)
 	struct part *p = parts_of(f, m);
 
 	if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF && p)
-		at_end(p, m->offset);
+		at_end(f, p, m->offset);
 	else if (m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET && p)
 		lost(f, p);
 	else if (m->err)
@@ -447,6 +509,18 @@ static void look_for_parts(struct follow *f)
 	}
 }
 
+/* Somebody may have made it anew, or brought it back, while there is nothing for it. */
+static void look_at_shelf(struct follow *f)
+{
+	if (f->wait_ns || f->began_ns || f->whole || clock_ns() - f->idle_ns < IDLE_NS)
+		return;
+	f->idle_ns = clock_ns();
+	if (parts_unmoved(f))
+		return;
+	say("%s: its positions were changed by others: begins again there", f->opt.shelf);
+	again(f);
+}
+
 static void step(struct follow *f)
 {
 	rd_kafka_message_t *m = rd_kafka_consumer_poll(f->kafka, poll_ms(f));
@@ -461,6 +535,7 @@ static void step(struct follow *f)
 		commit(f);
 	if (!f->wait_ns && !stopped)
 		look_if_ready(f);
+	look_at_shelf(f);
 	look_for_parts(f);
 	state_tell(f, false);
 }

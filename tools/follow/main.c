@@ -91,7 +91,7 @@ int main(int argc, char **argv)
 	line_free(&f.line);
 	free(f.parts.of);
 	free(f.mark);
-	free(f.bad.of);
+	free(f.bad);
 	free(f.rejected.of);
 	free(f.lettered.of);
 	free(f.letter);

@@ -112,11 +112,6 @@ static const char *default_op(const char *map)
 	return *map == 'p' ? "put" : "set";
 }
 
-static bool says_op(const rd_kafka_message_t *m)
-{
-	return m->len >= 4 && memmem(m->payload, m->len, "\"op\"", 4);
-}
-
 static bool tombstone(struct line_given *given, struct line *l, char *why)
 {
 	static const char nothing[] = "{}";
@@ -136,17 +131,16 @@ static bool tombstone(struct line_given *given, struct line *l, char *why)
 static bool read_op(const struct options *o, const struct topic *t, const rd_kafka_message_t *m,
 		    const char *op, struct line *l, char *why)
 {
-	struct line_given given = { .op = op, .has_id = true };
+	struct line_given given = { .op = op };
 
 	*why = 0;
 	given.map = read_map(t, m, why);
-	if (*why || !read_key(o, m, &given.id, why))
+	if (*why || (given.map && !read_key(o, m, &given.id, why)))
 		return false;
+	given.has_id = given.map;
 	if (!m->payload)
 		return tombstone(&given, l, why);
-	if (!op && !says_op(m))
-		given.op = default_op(given.map);
-	given.has_id = given.map;
+	given.default_op = default_op(given.map);
 	return parse(l, &given, m->payload, m->len, why);
 }
 

@@ -75,7 +75,7 @@ static const char help[] =
 "  --group NAME         commit offsets to it, for those who watch its lag\n"
 "  --set PROPERTY=VALUE of librdkafka; may be repeated\n"
 "  --metrics FILE       for Prometheus' text-file collector\n"
-"  --name NAME          of this follower; that of the shelf\n"
+"  --name NAME          of this follower; that of the file with options, or of the shelf\n"
 "  --state-dir DIR      where its state is: /run/shelf-follow\n"
 "  --once               end when all is applied that there was\n"
 "  --status, --json     tell the state of one that runs\n";
@@ -212,7 +212,9 @@ static int take(struct options *o, int option, const char *value)
 	int which = 0, status = 0;
 
 	switch (option) {
-	case OPT_CONFIG: return read_config(o, value);
+	case OPT_CONFIG:
+		copy(&o->config, value);
+		return read_config(o, value);
 	case OPT_NAME: copy(&o->name, value); return 0;
 	case OPT_SHELF: copy(&o->shelf, value); return 0;
 	case OPT_BROKERS: copy(&o->brokers, value); return 0;
@@ -243,7 +245,8 @@ static int take(struct options *o, int option, const char *value)
 		return status;
 	case OPT_POISON:
 		status = choice("poison", value, poisons, &which);
-		o->skip = which;
+		o->skip |= which;
+		o->stop = !which;
 		return status;
 	case OPT_DANGLING:
 		status = choice("dangling", value, danglings, &which);
@@ -320,7 +323,15 @@ static int is_name(const char *name)
 static int check(struct options *o)
 {
 	const char *at;
+	char *dot;
 
+	if (!o->name && o->config) {
+		at = strrchr(o->config, '/');
+		copy(&o->name, at ? at + 1 : o->config);
+		dot = strrchr(o->name, '.');
+		if (dot && !strcmp(dot, ".conf"))
+			*dot = 0;
+	}
 	if (!o->name && o->shelf) {
 		at = strncmp(o->shelf, "hosted:", 7) ? o->shelf : o->shelf + 7;
 		copy(&o->name, strrchr(at, '/') ? strrchr(at, '/') + 1 : at);
@@ -337,6 +348,8 @@ static int check(struct options *o)
 		return usage("--brokers is missing");
 	if (!o->topics)
 		return usage("--topic is missing");
+	if (o->stop && o->skip)
+		return usage("--poison stop, and --dead-letter or --poison skip");
 	if (o->compacted && o->from_end)
 		return usage("--compacted loads from the beginning, and --from end does not");
 	return 0;
@@ -366,6 +379,7 @@ void options_free(struct options *o)
 		free(o->topic[i].name);
 	free(o->topic);
 	free(o->name);
+	free(o->config);
 	free(o->shelf);
 	free(o->brokers);
 	free(o->group);

@@ -23,11 +23,12 @@ struct topic {
  * @marker: it ends with a marker alone
  * @compacted: a topic has the last message of each key, and so all there is
  * @from_end: where to begin if the shelf has no position
- * @skip: a message that is no operation is passed over
+ * @skip: a message that is no operation is passed over; @stop: that was refused
  * @max_change, @dangling: guards, -1: those of the shelf
  */
 struct options {
 	char *name;
+	char *config;
 	char *shelf;
 	char *brokers;
 	char *group;
@@ -45,6 +46,7 @@ struct options {
 	bool compacted;
 	bool from_end;
 	bool skip;
+	bool stop;
 	int max_change;
 	int dangling;
 	bool once;

@@ -27,29 +27,29 @@ static bool there(const struct parts *parts, const struct topic *t, __s32 id)
 	return false;
 }
 
-static void add(struct parts *parts, const struct topic *t, __s32 id)
+static void add(struct follow *f, const struct topic *t, __s32 id)
 {
+	struct parts *parts = &f->parts;
 	struct part *p;
 
 	parts->of = xalloc(parts->of, parts->n + 1, sizeof(*parts->of));
 	p = &parts->of[parts->n++];
-	*p = (struct part){ .topic = t, .id = id, .end = -1, .target = -1 };
+	*p = (struct part){ .topic = t, .id = id, .end = -1, .target = -1, .late = f->assigned };
 	snprintf(p->source, sizeof(p->source), "%s/%d", t->name, id);
 }
 
 /* Partitions are never taken from a topic. */
-static size_t find(struct follow *f, const struct topic *t)
+static void find(struct follow *f, const struct topic *t)
 {
 	rd_kafka_topic_t *handle = rd_kafka_topic_new(f->kafka, t->name, NULL);
 	const struct rd_kafka_metadata *meta;
 	rd_kafka_resp_err_t err = rd_kafka_metadata(f->kafka, 0, handle, &meta, TIMEOUT_MS);
-	size_t found = 0;
 	int i;
 
 	rd_kafka_topic_destroy(handle);
 	if (err) {
 		state_set(f, f->phase, "topic %s: %s", t->name, rd_kafka_err2str(err));
-		return 0;
+		return;
 	}
 	if (meta->topic_cnt == 1 && meta->topics[0].err)
 		state_set(f, f->phase, "topic %s: %s", t->name,
@@ -57,24 +57,32 @@ static size_t find(struct follow *f, const struct topic *t)
 	for (i = 0; meta->topic_cnt == 1 && i < meta->topics[0].partition_cnt; i++) {
 		__s32 id = meta->topics[0].partitions[i].id;
 
-		if (!wanted(&f->opt, id))
-			continue;
-		found++;
-		if (!there(&f->parts, t, id))
-			add(&f->parts, t, id);
+		if (wanted(&f->opt, id) && !there(&f->parts, t, id))
+			add(f, t, id);
 	}
 	rd_kafka_metadata_destroy(meta);
-	return found;
+}
+
+static bool any(const struct parts *parts, const struct topic *t)
+{
+	size_t i;
+
+	for (i = 0; i < parts->n; i++)
+		if (parts->of[i].topic == t)
+			return true;
+	return false;
 }
 
 bool parts_find(struct follow *f)
 {
-	size_t before = f->parts.n, i;
+	bool all = true;
+	size_t i;
 
-	for (i = 0; i < f->opt.topics; i++)
-		if (!find(f, &f->opt.topic[i]) && !before)
-			return false;
-	return f->parts.n > before;
+	for (i = 0; i < f->opt.topics; i++) {
+		find(f, &f->opt.topic[i]);
+		all &= any(&f->parts, &f->opt.topic[i]);
+	}
+	return all && f->parts.n > f->assigned;
 }
 
 struct part *parts_of(struct follow *f, const rd_kafka_message_t *m)
@@ -135,8 +143,8 @@ int parts_read(struct follow *f)
 		ret = position(f, p, &p->next);
 		p->known = ret > 0;
 		if (!p->known)
-			p->next = f->opt.from_end ? RD_KAFKA_OFFSET_END : RD_KAFKA_OFFSET_BEGINNING;
-		p->looked = p->marked = p->dropped = p->ended = false;
+			p->next = f->opt.from_end && !p->late ? RD_KAFKA_OFFSET_END : RD_KAFKA_OFFSET_BEGINNING;
+		p->looked = p->marked = p->dropped = p->ended = p->behind_marker = false;
 		p->seen = 0;
 	}
 	return ret < 0 ? ret : 0;
@@ -211,6 +219,7 @@ void parts_assign(struct follow *f)
 
 	for (i = 0; i < f->parts.n; i++)
 		l->elems[i].offset = f->whole ? RD_KAFKA_OFFSET_BEGINNING : f->parts.of[i].next;
+	f->assigned = f->parts.n;
 	rd_kafka_assign(f->kafka, NULL);
 	err = rd_kafka_assign(f->kafka, l);
 	rd_kafka_topic_partition_list_destroy(l);

@@ -130,15 +130,18 @@ static __s64 applied(const struct part *p)
 static __s64 lag(const struct follow *f, const struct part *p)
 {
 	int64_t low = -1, end = -1;
+	__s64 at = p->known ? p->next : -1;
 
 	rd_kafka_get_watermark_offsets(f->kafka, p->topic->name, p->id, &low, &end);
 	if (end < p->end)
 		end = p->end;
 	if (end < 0)
 		return -1;
-	if (!p->known)
-		return end - (low > 0 ? low : 0);
-	return end > p->next ? end - p->next : 0;
+	if (p->looked && !f->began_ns)	/* none of which is to be committed */
+		at = p->seen;
+	if (at < 0)
+		at = low > 0 ? low : 0;
+	return end > at ? end - at : 0;
 }
 
 static json_t *parts(const struct follow *f)
@@ -228,7 +231,7 @@ static bool write_metrics(FILE *to, const struct follow *f)
 	const struct counts *c = &f->counts;
 	size_t i;
 
-	metric(to, "messages_total", "counter", "Messages in the shelf since the start.", f,
+	metric(to, "messages_total", "counter", "Messages that commits have taken since the start.", f,
 	       c->messages);
 	metric(to, "commits_total", "counter", "Commits since the start.", f, c->commits);
 	metric(to, "rejected_total", "counter", "Messages passed over since the start.", f,
@@ -328,7 +331,8 @@ int state_show(const struct options *o)
 	} else {
 		show(s);
 	}
-	ready = json_is_true(json_object_get(s, "ready"));
+	ready = json_is_true(json_object_get(s, "ready")) &&
+		strcmp(json_string_value(json_object_get(s, "state")), phases[WAITING]);
 	json_decref(s);
 	return running && ready ? STATUS_OK : STATUS_REFUSED;
 }

@@ -368,11 +368,11 @@ static bool take_name(struct parse *p, const json_t *object, const char *name)
 /* The operation decides which fields are right, so it is looked at first. */
 static bool take_op(struct parse *p, json_t *object)
 {
-	const char *given = p->given->op, *name = given;
+	const char *given = p->given->op, *name = given ? given : p->given->default_op;
 	const json_t *v = json_object_get(object, "op");
 	size_t at = v ? value_of(p, object, "op") : p->start;
 
-	if (!v && !given)
+	if (!v && !name)
 		return wrong(p, at, "op is missing");
 	if (v) {
 		name = json_string_value(v);

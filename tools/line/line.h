@@ -66,7 +66,7 @@ bool line_parse(struct line *l, const char *text, size_t n, struct line_error *e
 
 /**
  * struct line_given - what is known of an operation by other means than its text
- * @op: its name, or NULL
+ * @op: its name, or NULL; and @default_op, if the text has none either
  * @map: "product" or "catalog", what it is about, or NULL
  * @has_id: and which one, @id; only with @map
  *
@@ -74,6 +74,7 @@ bool line_parse(struct line *l, const char *text, size_t n, struct line_error *e
  */
 struct line_given {
 	const char *op;
+	const char *default_op;
 	const char *map;
 	bool has_id;
 	__s64 id;
