@@ -32,6 +32,7 @@
 #define ROUND		(CATALOGS * MEMBERS)
 #define DELETED(i)	((i) % 11 == 10)
 #define RECORDS		1024
+#define PATIENCE	120	/* seconds without a new generation */
 
 static long long positions[PARTITIONS + 1];	/* the last of cats; -1: none */
 static unsigned long generations, wrong, told;
@@ -231,8 +232,9 @@ static int all_there(long long messages)
 
 static int judge(const char *name, long long messages)
 {
-	time_t end = time(NULL) + 3 * 3600;
+	time_t end = time(NULL) + PATIENCE;
 	struct shelf *s;
+	unsigned long before;
 	int ret = shelf_open(name, 0, &s), k;
 
 	if (ret) {
@@ -243,7 +245,10 @@ static int judge(const char *name, long long messages)
 		positions[k] = -1;
 	while ((!ret || ret == -ESTALE || ret == -EAGAIN) && !all_there(messages) &&
 	       time(NULL) < end) {
+		before = generations;
 		ret = look(s);
+		if (generations > before)
+			end = time(NULL) + PATIENCE;
 		shelf_wait(s, last_generation + 1, 500000000, NULL);
 	}
 	shelf_close(s);
