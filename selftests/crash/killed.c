@@ -187,7 +187,7 @@ static void one_point(enum kill_way way, __u64 at)
 /*
  * Evenly over the way, and by chance between: each system call has its turn. Where there
  * are fewer points than calls, a quarter of them stand for the last calls: few lie
- * between the commit and its acknowledgement.
+ * between the commit and its acknowledgment.
  */
 static __u64 choose(enum kill_way way, unsigned int i, unsigned int each)
 {

@@ -173,7 +173,7 @@ void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 __s64 clock_ns(void);
 /* One follower of a name; a status, having told. */
 int state_open(struct follow *f);
-void state_set(struct follow *f, enum phase phase, const char *format, ...)
+void state_set(struct follow *f, enum phase to, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Tells it, if it is time or @now. */
 void state_tell(struct follow *f, bool now);

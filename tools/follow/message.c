@@ -30,7 +30,7 @@ static bool header(const rd_kafka_message_t *m, const char *name, char *to, size
 
 static bool decimal(const char *key, size_t n, __s64 *id)
 {
-	char text[32], *end;
+	char text[32], *end, first;
 
 	if (!n || n >= sizeof(text))
 		return false;
@@ -38,7 +38,8 @@ static bool decimal(const char *key, size_t n, __s64 *id)
 	text[n] = 0;
 	errno = 0;
 	*id = strtoll(text, &end, 10);
-	return !errno && end == text + n && (text[*text == '-'] >= '0' && text[*text == '-'] <= '9');
+	first = text[*text == '-'];	/* which strtoll() would pass over as a blank or a plus */
+	return !errno && end == text + n && first >= '0' && first <= '9';
 }
 
 static bool read_key(const struct options *o, const rd_kafka_message_t *m, __s64 *id, char *why)

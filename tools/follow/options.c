@@ -202,39 +202,56 @@ static int set_property(struct options *o, const char *text)
 
 static int read_config(struct options *o, const char *file);
 
-static int take(struct options *o, int option, const char *value)
+static char **text_of(struct options *o, int option)
+{
+	switch (option) {
+	case OPT_NAME:
+		return &o->name;
+	case OPT_SHELF:
+		return &o->shelf;
+	case OPT_BROKERS:
+		return &o->brokers;
+	case OPT_GROUP:
+		return &o->group;
+	case OPT_METRICS:
+		return &o->metrics;
+	case OPT_STATE_DIR:
+		return &o->state_dir;
+	case OPT_DEAD_LETTER:
+		o->skip = true;
+		return &o->dead_letter;
+	default:
+		return NULL;
+	}
+}
+
+static bool *flag_of(struct options *o, int option)
+{
+	switch (option) {
+	case OPT_MARKER:
+		return &o->marker;
+	case OPT_COMPACTED:
+		return &o->compacted;
+	case OPT_ONCE:
+		return &o->once;
+	case OPT_STATUS:
+		return &o->status;
+	case OPT_JSON:
+		return &o->json;
+	default:
+		return NULL;
+	}
+}
+
+static int take_choice(struct options *o, int option, const char *value)
 {
 	static const char *const keys[] = { "decimal", "binary", NULL };
 	static const char *const froms[] = { "beginning", "end", NULL };
 	static const char *const poisons[] = { "stop", "skip", NULL };
 	static const char *const danglings[] = { "allow", "warn", "refuse", NULL };
-	__u64 n = 0;
-	int which = 0, status = 0;
+	int which = 0, status;
 
 	switch (option) {
-	case OPT_CONFIG:
-		copy(&o->config, value);
-		return read_config(o, value);
-	case OPT_NAME: copy(&o->name, value); return 0;
-	case OPT_SHELF: copy(&o->shelf, value); return 0;
-	case OPT_BROKERS: copy(&o->brokers, value); return 0;
-	case OPT_GROUP: copy(&o->group, value); return 0;
-	case OPT_METRICS: copy(&o->metrics, value); return 0;
-	case OPT_STATE_DIR: copy(&o->state_dir, value); return 0;
-	case OPT_TOPIC: return add_topic(o, value);
-	case OPT_PARTITION: return add_partition(o, value);
-	case OPT_SET: return set_property(o, value);
-	case OPT_EVERY: return seconds("every", value, &o->every_ns);
-	case OPT_MESSAGES: return number("messages", value, 1, 1ULL << 32, &o->messages);
-	case OPT_MARKER: o->marker = true; return 0;
-	case OPT_COMPACTED: o->compacted = true; return 0;
-	case OPT_ONCE: o->once = true; return 0;
-	case OPT_STATUS: o->status = true; return 0;
-	case OPT_JSON: o->json = true; return 0;
-	case OPT_DEAD_LETTER:
-		copy(&o->dead_letter, value);
-		o->skip = true;
-		return 0;
 	case OPT_KEY:
 		status = choice("key", value, keys, &which);
 		o->binary_key = which;
@@ -248,18 +265,68 @@ static int take(struct options *o, int option, const char *value)
 		o->skip |= which;
 		o->stop = !which;
 		return status;
+	default:
+		return choice("dangling", value, danglings, &o->dangling);
+	}
+}
+
+static int take_number(struct options *o, int option, const char *value)
+{
+	__u64 n = 0;
+	int status;
+
+	if (option == OPT_EVERY)
+		return seconds("every", value, &o->every_ns);
+	if (option == OPT_MESSAGES)
+		return number("messages", value, 1, 1ULL << 32, &o->messages);
+	status = number("max-change", value, 0, SHELF_CHANGE_MAX, &n);
+	o->max_change = (int)n;
+	return status;
+}
+
+static int tell(int option)
+{
+	if (option == OPT_HELP)
+		fputs(help, stdout);
+	else
+		printf("shelf-follow %s, librdkafka %s\n", SHELF_VERSION, rd_kafka_version_str());
+	return -1;
+}
+
+static int take(struct options *o, int option, const char *value)
+{
+	if (flag_of(o, option)) {
+		*flag_of(o, option) = true;
+		return 0;
+	}
+	if (text_of(o, option)) {
+		copy(text_of(o, option), value);
+		return 0;
+	}
+	switch (option) {
+	case OPT_CONFIG:
+		copy(&o->config, value);
+		return read_config(o, value);
+	case OPT_TOPIC:
+		return add_topic(o, value);
+	case OPT_PARTITION:
+		return add_partition(o, value);
+	case OPT_SET:
+		return set_property(o, value);
+	case OPT_KEY:
+	case OPT_FROM:
+	case OPT_POISON:
 	case OPT_DANGLING:
-		status = choice("dangling", value, danglings, &which);
-		o->dangling = which;
-		return status;
+		return take_choice(o, option, value);
+	case OPT_EVERY:
+	case OPT_MESSAGES:
 	case OPT_MAX_CHANGE:
-		status = number("max-change", value, 0, SHELF_CHANGE_MAX, &n);
-		o->max_change = (int)n;
-		return status;
-	case OPT_HELP: fputs(help, stdout); return -1;
-	case OPT_VERSION: printf("shelf-follow %s, librdkafka %s\n", SHELF_VERSION,
-				 rd_kafka_version_str()); return -1;
-	default: return STATUS_USAGE;	/* getopt has told */
+		return take_number(o, option, value);
+	case OPT_HELP:
+	case OPT_VERSION:
+		return tell(option);
+	default:
+		return STATUS_USAGE;	/* getopt has told */
 	}
 }
 

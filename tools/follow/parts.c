@@ -132,6 +132,11 @@ static int position(const struct follow *f, const struct part *p, __s64 *next)
 	return ret;
 }
 
+static __s64 beginning(const struct follow *f, const struct part *p)
+{
+	return f->opt.from_end && !p->late ? RD_KAFKA_OFFSET_END : RD_KAFKA_OFFSET_BEGINNING;
+}
+
 int parts_read(struct follow *f)
 {
 	int ret = 0;
@@ -143,7 +148,7 @@ int parts_read(struct follow *f)
 		ret = position(f, p, &p->next);
 		p->known = ret > 0;
 		if (!p->known)
-			p->next = f->opt.from_end && !p->late ? RD_KAFKA_OFFSET_END : RD_KAFKA_OFFSET_BEGINNING;
+			p->next = beginning(f, p);
 		p->looked = p->marked = p->dropped = p->ended = p->behind_marker = false;
 		p->seen = 0;
 	}

@@ -94,7 +94,7 @@ int state_open(struct follow *f)
 }
 
 /* Changes are for the journal too; what is only repeated is not. */
-void state_set(struct follow *f, enum phase phase, const char *format, ...)
+void state_set(struct follow *f, enum phase to, const char *format, ...)
 {
 	char why[sizeof(f->why)];
 	va_list args;
@@ -102,14 +102,14 @@ void state_set(struct follow *f, enum phase phase, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(why, sizeof(why), format, args);
 	va_end(args);
-	if (f->phase == phase && !strcmp(f->why, why))
+	if (f->phase == to && !strcmp(f->why, why))
 		return;
-	if (f->phase != phase)
+	if (f->phase != to)
 		f->since = (__s64)time(NULL);
-	f->phase = phase;
+	f->phase = to;
 	strcpy(f->why, why);
-	say("%s%s%s", phases[phase], *why ? ": " : "", why);
-	sd_notifyf(0, "STATUS=%s%s%s", phases[phase], *why ? ": " : "", why);
+	say("%s%s%s", phases[to], *why ? ": " : "", why);
+	sd_notifyf(0, "STATUS=%s%s%s", phases[to], *why ? ": " : "", why);
 	state_tell(f, true);
 }
 
@@ -231,18 +231,20 @@ static bool write_metrics(FILE *to, const struct follow *f)
 	const struct counts *c = &f->counts;
 	size_t i;
 
-	metric(to, "messages_total", "counter", "Messages that commits have taken since the start.", f,
-	       c->messages);
+	metric(to, "messages_total", "counter", "Messages that commits took since the start.",
+	       f, c->messages);
 	metric(to, "commits_total", "counter", "Commits since the start.", f, c->commits);
 	metric(to, "rejected_total", "counter", "Messages passed over since the start.", f,
 	       c->rejected);
 	metric(to, "refusals_total", "counter", "Batches that were refused.", f, c->refusals);
 	metric(to, "rewinds_total", "counter", "Times that it began again at the shelf's position.",
 	       f, c->rewinds);
-	metric(to, "loads_total", "counter", "Times that all of the topics was loaded.", f, c->loads);
+	metric(to, "loads_total", "counter", "Times that all of the topics was loaded.", f,
+	       c->loads);
 	metric(to, "generation", "gauge", "Generation of the last commit.", f, f->generation);
 	metric(to, "ready", "gauge", "1 once it has caught up.", f, f->ready);
-	metric(to, "since_seconds", "gauge", "Time of the last change of state.", f, (__u64)f->since);
+	metric(to, "since_seconds", "gauge", "Time of the last change of state.", f,
+	       (__u64)f->since);
 	fprintf(to, "# HELP shelf_follow_state 1 for the state that it is in.\n"
 		"# TYPE shelf_follow_state gauge\n");
 	for (i = 0; i < sizeof(phases) / sizeof(phases[0]); i++)

@@ -192,6 +192,15 @@ static void print_json(const struct apply *ap, const struct shelf_result *r)
 	document_end(&d, stdout);
 }
 
+static void print_commit(const struct shelf_result *r)
+{
+	printf("generation %llu ops %llu absent %llu pages %llu products %llu catalogs %llu "
+	       "memberships %llu draft %.3f ms publish %.3f ms grace %.3f ms\n", r->generation,
+	       r->ops, r->absent, r->pages, r->products, r->catalogs, r->memberships,
+	       (double)r->draft_ns / 1e6, (double)r->publish_ns / 1e6,
+	       (double)r->grace_ns / 1e6);
+}
+
 static void print_result(const struct apply *ap, const struct shelf_result *r)
 {
 	guards_warn(ap->file, r);
@@ -206,11 +215,7 @@ static void print_result(const struct apply *ap, const struct shelf_result *r)
 		       r->generation, r->ops, r->absent, r->pages, r->products,
 		       r->catalogs, r->memberships);
 	else
-		printf("generation %llu ops %llu absent %llu pages %llu products %llu "
-		       "catalogs %llu memberships %llu draft %.3f ms publish %.3f ms "
-		       "grace %.3f ms\n", r->generation, r->ops, r->absent, r->pages,
-		       r->products, r->catalogs, r->memberships, (double)r->draft_ns / 1e6, (double)r->publish_ns / 1e6,
-		       (double)r->grace_ns / 1e6);
+		print_commit(r);
 }
 
 /* Everything is read and staged before anything is committed. */
