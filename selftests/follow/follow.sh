@@ -16,7 +16,7 @@ ctl=$(realpath "${SHELFCTL:-$top/build/tools/shelfctl}")
 program=$(realpath "${FOLLOW:-$top/build/tools/shelf-follow}")
 dir=$(mktemp -d "${TMPDIR:-/tmp}/follow.XXXXXX") || exit 1
 cd "$dir" || exit 1
-count=0 failed=0 status=0 follower=''
+count=0 failed=0 status=0 follower='' into=0 brokers=''
 trap 'kill $follower 2>/dev/null; rm -rf "$dir"' EXIT
 # shellcheck source=/dev/null
 . "$top/selftests/follow/broker-lib"
@@ -71,7 +71,7 @@ put()
 	local topic=$1
 	shift
 	# shellcheck disable=SC2086 # words
-	printf '%s\n' "$@" | kcat -q -P -b "$brokers" -t "$topic" -p 0 -K'|' -Z ${with-}
+	printf '%s\n' "$@" | kcat -q -P -b "$brokers" -t "$topic" -p "$into" -K'|' -Z ${with-}
 }
 
 holds() { ctl get "$1" "$2" | grep -Eq -- "$3"; }
@@ -190,6 +190,7 @@ once 'or passes it over' 0 'poison/0 offset 5 is passed over: .* the product is 
 	--topic poison:products --dead-letter letters
 check 'with the rest of its batch' holds product 3 'price 333'
 check 'in front and behind' holds product 2 'price 222'
+# shellcheck disable=SC2094 # a topic's name
 kcat -q -C -b "$brokers" -t letters -e -f '%k|%s|%h\n' >letters
 check 'each is a letter, and once' test "$(wc -l <letters)" = 9
 check 'as it was' grep -q '^3|{"price":"no"}|' letters
@@ -263,6 +264,26 @@ ctl apply - <<<'{"op":"put","product":777,"price":7}' >/dev/null
 once 'loads all of it, if it has everything' 0 'loads all of it' --topic simple:products --topic cats:catalogs --compacted
 check 'and nothing else is left' absent product 777
 check 'with its position' source_is simple/0 8
+topic several 3
+for into in 0 1 2; do
+	put several "9${into}0|{\"price\":1}" "9${into}1|{\"price\":1}" "9${into}2|{\"price\":1}"
+done
+into=0
+anew
+ctl apply - >/dev/null <<'END'
+{"op":"source","source":"several/0","last":0}
+{"op":"source","source":"several/1","last":99}
+{"op":"source","source":"several/2","last":77}
+END
+once 'of several partitions two have lost theirs' 0 'loads all of it' --topic several:products --compacted
+check 'all is there' test "$(ctl -j show | jq .products)" = 9
+topic gone
+ctl apply - <<<'{"op":"source","source":"gone/0","last":9}' >/dev/null
+begin --topic gone:products --compacted
+check 'a topic that is empty now' until_is 20 state_is 'ready yes'
+put gone '1|{"price":1}'
+check 'and then is not' until_is 20 holds product 1 'price 1'
+finish 'ends'
 topic empty
 put empty '31|{"price":1}'
 once 'from the end' 0 '' --topic empty:products --from end
@@ -342,6 +363,7 @@ check 'in JSON' jq -e '.schema == 1 and .running and (.partitions | length) == 2
 put simple '1|{"price":13}'
 check 'offsets for who watches lag' until_is 20 grep -qx 'shelf_follow_messages_total{name="a.shelf"} 1[0-9]' metrics
 check 'metrics' grep -qx 'shelf_follow_state{name="a.shelf",state="following"} 1' metrics
+# shellcheck disable=SC2016 # awk's own
 check 'which have a type each' awk '/^# TYPE/ { t[$3] } !/^#/ { sub(/\{.*/, ""); if (!($0 in t)) exit 1 }' metrics
 kill -KILL "$follower"; wait "$follower" 2>/dev/null; follower=''
 check 'one that is killed does not run' state_is 'running no'

@@ -62,7 +62,7 @@ static void mark(struct follow *f, struct place at)
 	f->mark[f->marks++] = (struct mark){ f->ops, at };
 }
 
-struct place batch_place(const struct follow *f, __u64 op)
+__u64 batch_messages(const struct follow *f, __u64 op)
 {
 	size_t low = 0, n = f->marks;
 
@@ -76,7 +76,12 @@ struct place batch_place(const struct follow *f, __u64 op)
 			n = half;
 		}
 	}
-	return f->marks ? f->mark[low].place : (struct place){ 0, -1 };
+	return low;
+}
+
+struct place batch_place(const struct follow *f, __u64 op)
+{
+	return f->marks ? f->mark[batch_messages(f, op)].place : (struct place){ 0, -1 };
 }
 
 int batch_stage(struct follow *f, struct place at, struct shelf_error *err)
@@ -129,11 +134,12 @@ static int stage_positions(struct follow *f, struct shelf_error *err)
  */
 int batch_commit(struct follow *f, struct shelf_result *r, struct shelf_error *err)
 {
-	__u64 generation = shelf_generation(f->shelf);
 	int ret = f->batch ? 0 : begin(f, err);
+	__u64 generation;
 
 	if (!ret)
 		ret = letter_send(f, err);
+	generation = shelf_generation(f->shelf);
 	if (!ret && f->whole)
 		ret = sighted_finish(f, &generation, err);
 	else if (!ret && !parts_unmoved(f))

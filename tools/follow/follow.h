@@ -45,6 +45,7 @@ enum {
  * @target: its end when we began
  * @ended: we have come to it, or to any end
  * @late: it was not there when we began
+ * @begin: where that was, of one that is not known, -1: that is not known either
  * @behind_marker: the last message was a marker, with this @number, -1: none
  * @marked: it waits at that marker for others
  * @dropped: a message that came all the same was thrown away
@@ -62,6 +63,8 @@ struct part {
 	__s64 target;
 	bool ended;
 	bool late;
+	__s64 begin;
+	bool paused;
 	bool behind_marker;
 	bool marked;
 	__s64 number;
@@ -218,6 +221,8 @@ int batch_commit(struct follow *f, struct shelf_result *r, struct shelf_error *e
 void batch_drop(struct follow *f);
 /* Which message an operation is of. */
 struct place batch_place(const struct follow *f, __u64 op);
+/* How many messages have operations in front of it. */
+__u64 batch_messages(const struct follow *f, __u64 op);
 
 /* sighted.c: the ids of the line that is to be staged, seen for the first time or not */
 int sighted_stage(struct follow *f, struct shelf_error *err);

@@ -23,14 +23,20 @@ struct letter {
 	size_t value_len;
 	rd_kafka_headers_t *headers;
 	char *why;
+	bool sent;
+	bool too_large;
 };
 
 static size_t undelivered;
 
 static void delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
 {
+	struct letter *l = m->_private;
+
 	(void)rk;
 	(void)opaque;
+	l->sent = !m->err;
+	l->too_large |= m->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
 	if (m->err) {
 		undelivered++;
 		say("topic %s: %s", rd_kafka_topic_name(m->rkt), rd_kafka_err2str(m->err));
@@ -93,7 +99,8 @@ static void add_header(rd_kafka_headers_t *to, const char *name, const char *val
 	rd_kafka_header_add(to, name, -1, value, -1);
 }
 
-static rd_kafka_resp_err_t post(struct follow *f, const struct letter *l)
+/* One that is too large with its headers goes without its value. */
+static rd_kafka_resp_err_t post_once(struct follow *f, struct letter *l)
 {
 	rd_kafka_headers_t *headers = rd_kafka_headers_copy(l->headers);
 	rd_kafka_resp_err_t err;
@@ -105,36 +112,67 @@ static rd_kafka_resp_err_t post(struct follow *f, const struct letter *l)
 	snprintf(text, sizeof(text), "%lld", l->offset);
 	add_header(headers, "shelf-offset", text);
 	add_header(headers, "shelf-reason", l->why);
+	if (l->too_large)
+		add_header(headers, "shelf-value", "left out: too large");
 	err = rd_kafka_producev(f->letters, RD_KAFKA_V_TOPIC(f->opt.dead_letter),
 				RD_KAFKA_V_KEY(l->key, l->key_len),
-				RD_KAFKA_V_VALUE(l->value, l->value_len),
+				RD_KAFKA_V_VALUE(l->too_large ? NULL : l->value,
+						 l->too_large ? 0 : l->value_len),
 				RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-				RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
+				RD_KAFKA_V_OPAQUE(l), RD_KAFKA_V_HEADERS(headers),
+				RD_KAFKA_V_END);
 	if (err)
 		rd_kafka_headers_destroy(headers);
 	return err;
 }
 
+static rd_kafka_resp_err_t post(struct follow *f, struct letter *l)
+{
+	rd_kafka_resp_err_t err = post_once(f, l);
+	int tries;
+
+	if (err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE && !l->too_large) {
+		l->too_large = true;
+		err = post_once(f, l);
+	}
+	for (tries = 0; err == RD_KAFKA_RESP_ERR__QUEUE_FULL && tries < 300; tries++) {
+		rd_kafka_poll(f->letters, 100);
+		err = post_once(f, l);
+	}
+	return err;
+}
+
+static rd_kafka_resp_err_t post_all(struct follow *f)
+{
+	rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR_NO_ERROR;
+	size_t i;
+
+	for (i = 0; !err && i < f->letter_count; i++)
+		err = post(f, &f->letter[i]);
+	return err ? err : rd_kafka_flush(f->letters, TIMEOUT_MS);
+}
+
+/* What was delivered is not sent again, whatever became of the rest. */
 int letter_send(struct follow *f, struct shelf_error *err)
 {
-	rd_kafka_resp_err_t ret = RD_KAFKA_RESP_ERR_NO_ERROR;
+	rd_kafka_resp_err_t ret;
 	size_t i;
 
 	if (!f->letter_count)
 		return 0;
 	undelivered = 0;
-	for (i = 0; !ret && i < f->letter_count; i++)
-		ret = post(f, &f->letter[i]);
-	if (!ret)
-		ret = rd_kafka_flush(f->letters, TIMEOUT_MS);
-	if (!ret && !undelivered) {
-		for (i = 0; i < f->letter_count; i++)
+	ret = post_all(f);
+	if (ret) {
+		rd_kafka_purge(f->letters, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+		rd_kafka_flush(f->letters, 1000);
+	}
+	for (i = 0; i < f->letter_count; i++)
+		if (f->letter[i].sent)
 			places_add(&f->lettered, f->letter[i].at);
+	if (!ret && !undelivered) {
 		letter_drop(f);
 		return 0;
 	}
-	rd_kafka_purge(f->letters, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-	rd_kafka_flush(f->letters, 0);
 	*err = (struct shelf_error){ .error = -EIO };
 	snprintf(err->message, sizeof(err->message), "topic %s takes no dead letter: %s",
 		 f->opt.dead_letter, ret ? rd_kafka_err2str(ret) : "not delivered");

@@ -13,6 +13,7 @@
 #include "follow.h"
 
 #define POLL_MS		100
+#define DELAY_FIRST_NS	1000000LL
 #define DELAY_MIN_NS	50000000LL
 #define DELAY_MAX_NS	30000000000LL
 #define LOOK_NS		60000000000LL	/* for partitions that are new */
@@ -74,23 +75,26 @@ static int open_shelf(struct follow *f, struct shelf_error *err)
 	return err->error;
 }
 
-/* Begins again in the next step. */
-static void again(struct follow *f)
-{
-	batch_drop(f);
-	f->wait_ns = 1;
-}
-
 /* Twice as long each time, and nothing is fetched meanwhile. */
-static void wait(struct follow *f)
+static void begin_after(struct follow *f, __s64 first_ns)
 {
 	batch_drop(f);
-	f->delay_ns = f->delay_ns ? 2 * f->delay_ns : DELAY_MIN_NS;
+	f->delay_ns = f->delay_ns ? 2 * f->delay_ns : first_ns;
 	if (f->delay_ns > DELAY_MAX_NS)
 		f->delay_ns = DELAY_MAX_NS;
 	f->wait_ns = clock_ns() + f->delay_ns;
-	if (f->parts.n)
-		parts_pause(f);
+	parts_pause(f);
+}
+
+/* At once, if it is the first time. */
+static void again(struct follow *f)
+{
+	begin_after(f, DELAY_FIRST_NS);
+}
+
+static void wait(struct follow *f)
+{
+	begin_after(f, DELAY_MIN_NS);
 }
 
 static void refused(struct follow *f, const struct shelf_error *err)
@@ -154,6 +158,21 @@ static void rewind_all(struct follow *f)
 
 /* --- the end of a batch --- */
 
+/* What lies behind the commit was looked at in a batch that was refused. */
+static void forget(struct follow *f)
+{
+	size_t i, n;
+
+	for (i = n = 0; i < f->bads; i++)
+		if (f->bad[i].at.offset >= f->parts.of[f->bad[i].at.part].next)
+			f->bad[n++] = f->bad[i];
+	f->bads = n;
+	for (i = n = 0; i < f->lettered.n; i++)
+		if (f->lettered.of[i].offset >= f->parts.of[f->lettered.of[i].part].next)
+			f->lettered.of[n++] = f->lettered.of[i];
+	f->lettered.n = n;
+}
+
 static void taken(struct follow *f, const struct shelf_result *r)
 {
 	size_t i;
@@ -164,8 +183,7 @@ static void taken(struct follow *f, const struct shelf_result *r)
 		if (!p->looked)
 			continue;
 		p->known = p->seen > 0;
-		if (p->known)
-			p->next = p->seen;
+		p->next = p->seen;
 		p->looked = false;
 	}
 	f->generation = r->generation;
@@ -178,8 +196,7 @@ static void taken(struct follow *f, const struct shelf_result *r)
 		say("loaded: generation %llu, products %llu, catalogs %llu", r->generation,
 		    r->products, r->catalogs);
 	f->whole = false;
-	f->bads = 0;
-	f->lettered.n = 0;
+	forget(f);
 	f->delay_ns = 0;
 	f->limit += f->limit / 8 + 1;
 	if (f->limit > f->opt.messages)
@@ -212,10 +229,14 @@ static bool is_messages_fault(const struct follow *f, const struct shelf_error *
 	return false;
 }
 
-/* The batch is made again, without it. */
-static void message_refused(struct follow *f, const struct shelf_error *err)
+/*
+ * The batch is made again, without it; and what is in front of it is made first, so that
+ * many of them don't cost as many times all.
+ */
+static void message_refused(struct follow *f, __u64 op, const struct shelf_error *err)
 {
-	struct place at = batch_place(f, err->op);
+	struct place at = batch_place(f, op);
+	__u64 before = batch_messages(f, op);
 	struct bad *bad;
 
 	if (!f->opt.skip) {
@@ -226,13 +247,25 @@ static void message_refused(struct follow *f, const struct shelf_error *err)
 	bad = &f->bad[f->bads++];
 	bad->at = at;
 	strcpy(bad->why, err->message);
-	again(f);
+	if (!f->whole && !f->opt.marker && before < f->limit)
+		f->limit = before ? before : 1;
+	batch_drop(f);
+	f->wait_ns = 1;
+}
+
+/* More than the shelf takes in one batch, though it is the only one. */
+static bool is_too_large(const struct follow *f, const struct shelf_error *err)
+{
+	return err->error == -EDQUOT && f->messages == 1 && f->marks && !f->whole &&
+	       !f->opt.marker;
 }
 
 static void not_taken(struct follow *f, const struct shelf_error *err)
 {
 	if (is_messages_fault(f, err)) {
-		message_refused(f, err);
+		message_refused(f, err->op, err);
+	} else if (is_too_large(f, err)) {
+		message_refused(f, 0, err);
 	} else if (err->error == -EILSEQ || err->error == -ESTALE) {
 		say("%s: %s: begins again at its positions", f->opt.shelf, err->message);
 		again(f);
@@ -320,7 +353,12 @@ static bool is_due(struct follow *f)
 /* What stands behind the last marker waits for the next one. */
 static void look_if_ready(struct follow *f)
 {
-	if (f->whole || !all_ended(f) || (f->began_ns && !f->opt.marker))
+	size_t i;
+
+	for (i = 0; i < f->parts.n; i++)
+		if (!f->parts.of[i].ended && !f->parts.of[i].marked)
+			return;
+	if (f->whole || (f->began_ns && !f->opt.marker))
 		return;
 	state_ready(f);
 	f->delay_ns = 0;
@@ -396,6 +434,8 @@ static void looked(struct part *p, __s64 first, __s64 behind)
 {
 	if (!p->looked)
 		p->first = first;
+	if (!p->known && p->begin < 0)
+		p->begin = first;
 	p->looked = true;
 	p->seen = behind;
 	if (p->target >= 0 && behind >= p->target)
@@ -428,13 +468,13 @@ static void at_end(struct follow *f, struct part *p, __s64 offset)
 	bool first = !p->known && !p->looked;
 
 	p->end = offset;
-	if (!p->marked && offset > 0 && offset > (p->looked ? p->seen : p->next))
+	if (!p->marked && offset > 0 && offset > (p->looked ? p->seen : f->whole ? 0 : p->next))
 		looked(p, offset - 1, offset);
 	else if (!offset)
 		p->looked = true;
 	p->ended = true;
 	/* So that it begins here once for all. */
-	if (f->opt.from_end && first && p->looked && !f->began_ns)
+	if (f->opt.from_end && first && p->looked && p->seen > 0 && !f->began_ns)
 		f->began_ns = clock_ns();
 }
 
@@ -442,12 +482,21 @@ static void lost(struct follow *f, const struct part *p)
 {
 	int64_t low = -1, high = -1;
 
-	rd_kafka_query_watermark_offsets(f->kafka, p->topic->name, p->id, &low, &high, 5000);
-	if (f->opt.compacted && !f->whole) {
+	if (rd_kafka_query_watermark_offsets(f->kafka, p->topic->name, p->id, &low, &high, 5000)) {
+		state_set(f, f->phase, "%s: where it begins can't be learnt", p->source);
+		wait(f);
+		return;
+	}
+	/* It may be told late: of what is loaded already, or was looked at before. */
+	if (f->whole || (p->next >= low && p->next <= high)) {
+		again(f);
+		return;
+	}
+	if (f->opt.compacted) {
 		say("%s is to go on at %lld, and the topic has %lld to %lld: loads all of it",
 		    p->source, p->next, (__s64)low, (__s64)high - 1);
-		load(f);
-		parts_assign(f);
+		f->whole = true;
+		again(f);
 		return;
 	}
 	state_set(f, STOPPED, "%s is to go on at %lld, and the topic has %lld to %lld: bring the "
@@ -535,8 +584,10 @@ static void step(struct follow *f)
 		commit(f);
 	if (!f->wait_ns && !stopped)
 		look_if_ready(f);
-	look_at_shelf(f);
-	look_for_parts(f);
+	if (!stopped)
+		look_at_shelf(f);
+	if (!stopped)
+		look_for_parts(f);
 	state_tell(f, false);
 }
 

@@ -38,7 +38,8 @@ static bool decimal(const char *key, size_t n, __s64 *id)
 	text[n] = 0;
 	errno = 0;
 	*id = strtoll(text, &end, 10);
-	first = text[*text == '-'];	/* which strtoll() would pass over as a blank or a plus */
+	/* strtoll() would pass over a blank or a plus. */
+	first = text[*text == '-'];
 	return !errno && end == text + n && first >= '0' && first <= '9';
 }
 

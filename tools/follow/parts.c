@@ -34,7 +34,9 @@ static void add(struct follow *f, const struct topic *t, __s32 id)
 
 	parts->of = xalloc(parts->of, parts->n + 1, sizeof(*parts->of));
 	p = &parts->of[parts->n++];
-	*p = (struct part){ .topic = t, .id = id, .end = -1, .target = -1, .late = f->assigned };
+	*p = (struct part){
+		.topic = t, .id = id, .end = -1, .target = -1, .begin = -1, .late = f->assigned,
+	};
 	snprintf(p->source, sizeof(p->source), "%s/%d", t->name, id);
 }
 
@@ -132,9 +134,17 @@ static int position(const struct follow *f, const struct part *p, __s64 *next)
 	return ret;
 }
 
+/* Where the end was must not move when we begin again before the first commit. */
 static __s64 beginning(const struct follow *f, const struct part *p)
 {
-	return f->opt.from_end && !p->late ? RD_KAFKA_OFFSET_END : RD_KAFKA_OFFSET_BEGINNING;
+	size_t i;
+
+	if (!f->opt.from_end || p->late)
+		return RD_KAFKA_OFFSET_BEGINNING;
+	for (i = 0; i < f->parts.n; i++)
+		if (f->parts.of[i].known && f->parts.of[i].topic == p->topic)
+			return RD_KAFKA_OFFSET_BEGINNING;
+	return p->begin < 0 ? RD_KAFKA_OFFSET_END : p->begin;
 }
 
 int parts_read(struct follow *f)
@@ -147,11 +157,12 @@ int parts_read(struct follow *f)
 
 		ret = position(f, p, &p->next);
 		p->known = ret > 0;
-		if (!p->known)
-			p->next = beginning(f, p);
 		p->looked = p->marked = p->dropped = p->ended = p->behind_marker = false;
 		p->seen = 0;
 	}
+	for (i = 0; ret >= 0 && i < f->parts.n; i++)
+		if (!f->parts.of[i].known)
+			f->parts.of[i].next = beginning(f, &f->parts.of[i]);
 	return ret < 0 ? ret : 0;
 }
 
@@ -176,23 +187,25 @@ static rd_kafka_topic_partition_t *list(rd_kafka_topic_partition_list_t *l,
 	return rd_kafka_topic_partition_list_add(l, p->topic->name, p->id);
 }
 
-/* All of them, or those at a marker. */
-static rd_kafka_topic_partition_list_t *listed(const struct follow *f, bool all)
-{
-	rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new((int)f->parts.n);
-	size_t i;
-
-	for (i = 0; i < f->parts.n; i++)
-		if (all || f->parts.of[i].marked)
-			list(l, &f->parts.of[i]);
-	return l;
-}
-
+/*
+ * To pause or resume makes librdkafka forget what it fetched, also of what is paused or
+ * not already: it is asked for what changes alone.
+ */
 static void pause(struct follow *f, bool all)
 {
-	rd_kafka_topic_partition_list_t *l = listed(f, all);
+	rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);
+	size_t i;
 
-	rd_kafka_pause_partitions(f->kafka, l);
+	for (i = 0; i < f->parts.n; i++) {
+		struct part *p = &f->parts.of[i];
+
+		if (p->paused || !(all || p->marked))
+			continue;
+		list(l, p);
+		p->paused = true;
+	}
+	if (l->cnt)
+		rd_kafka_pause_partitions(f->kafka, l);
 	rd_kafka_topic_partition_list_destroy(l);
 }
 
@@ -206,31 +219,41 @@ void parts_pause_marked(struct follow *f)
 	pause(f, false);
 }
 
-/* Of one that isn't paused this changes nothing. */
 static void resume(struct follow *f)
 {
-	rd_kafka_topic_partition_list_t *l = listed(f, true);
+	rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);
+	size_t i;
 
-	rd_kafka_resume_partitions(f->kafka, l);
+	for (i = 0; i < f->parts.n; i++) {
+		if (f->parts.of[i].paused)
+			list(l, &f->parts.of[i]);
+		f->parts.of[i].paused = false;
+	}
+	if (l->cnt)
+		rd_kafka_resume_partitions(f->kafka, l);
 	rd_kafka_topic_partition_list_destroy(l);
 }
 
-/* What was fetched for the assignment before is not given out any more. */
+/*
+ * What was fetched for the assignment before is not given out any more. It is resumed
+ * while nothing is assigned: to resume afterwards would fetch from where it was paused.
+ */
 void parts_assign(struct follow *f)
 {
-	rd_kafka_topic_partition_list_t *l = listed(f, true);
+	rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new((int)f->parts.n);
 	rd_kafka_resp_err_t err;
 	size_t i;
 
 	for (i = 0; i < f->parts.n; i++)
-		l->elems[i].offset = f->whole ? RD_KAFKA_OFFSET_BEGINNING : f->parts.of[i].next;
+		list(l, &f->parts.of[i])->offset = f->whole ? RD_KAFKA_OFFSET_BEGINNING :
+						    f->parts.of[i].next;
 	f->assigned = f->parts.n;
 	rd_kafka_assign(f->kafka, NULL);
+	resume(f);
 	err = rd_kafka_assign(f->kafka, l);
 	rd_kafka_topic_partition_list_destroy(l);
 	if (err)
 		say("partitions can't be assigned: %s", rd_kafka_err2str(err));
-	resume(f);
 }
 
 /*
@@ -248,7 +271,7 @@ bool parts_resume_one(struct follow *f, struct part *p)
 		err = rd_kafka_seek_partitions(f->kafka, l, TIMEOUT_MS);
 	good = !err && !l->elems[0].err;
 	rd_kafka_error_destroy(err);
-	p->marked = p->dropped = false;
+	p->marked = p->dropped = p->paused = false;
 	rd_kafka_resume_partitions(f->kafka, l);
 	rd_kafka_topic_partition_list_destroy(l);
 	return good;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,16 +29,25 @@ static const char *const phases[] = {
 	[STOPPED] = "stopped",
 };
 
+/* Reasons quote messages: no terminal, journal or systemd is to obey them. */
+static void make_plain(char *text)
+{
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~')
+			*text = '?';
+}
+
 /* From the journal a line's level is in front of it, and its time is known. */
 void say(const char *format, ...)
 {
+	char text[1024];
 	va_list args;
 
-	fputs("shelf-follow: ", stderr);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	putc('\n', stderr);
+	make_plain(text);
+	fprintf(stderr, "shelf-follow: %s\n", text);
 }
 
 __s64 clock_ns(void)
@@ -64,22 +74,27 @@ static void path(const struct options *o, const char *suffix, char *to, size_t r
 	snprintf(to, room, "%s/%s.%s", o->state_dir, o->name, suffix);
 }
 
-/* A lock goes with the process, however that ends. */
+/*
+ * A lock goes with the process, however that ends. Others may look at it for a moment;
+ * who may not write here can't open it, or could keep us from it.
+ */
 static int lock(const struct options *o)
 {
 	char file[4096];
-	int fd;
+	int fd, tries = 0, busy = 0;
 
 	path(o, "lock", file, sizeof(file));
-	fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB)) {
+	fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	while (fd >= 0 && (busy = flock(fd, LOCK_EX | LOCK_NB)) && errno == EWOULDBLOCK &&
+	       tries++ < 50)
+		usleep(10000);
+	if (fd >= 0 && !busy)
+		return fd;
+	say("%s: %s", file, errno == EWOULDBLOCK ? "another one has this name" :
+	    strerror(errno));
+	if (fd >= 0)
 		close(fd);
-		fd = -1;
-	}
-	if (fd < 0)
-		say("%s: %s", file, errno == EWOULDBLOCK ? "another one has this name" :
-		    strerror(errno));
-	return fd;
+	return -1;
 }
 
 int state_open(struct follow *f)
@@ -102,6 +117,7 @@ void state_set(struct follow *f, enum phase to, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(why, sizeof(why), format, args);
 	va_end(args);
+	make_plain(why);
 	if (f->phase == to && !strcmp(f->why, why))
 		return;
 	if (f->phase != to)
@@ -269,7 +285,8 @@ void state_tell(struct follow *f, bool now)
 		replace(f->opt.metrics, write_metrics, f);
 }
 
-static bool runs(const struct options *o)
+/* Who may not open the lock goes by the process. */
+static bool runs(const struct options *o, const json_t *s)
 {
 	char file[4096];
 	bool held;
@@ -278,16 +295,25 @@ static bool runs(const struct options *o)
 	path(o, "lock", file, sizeof(file));
 	fd = open(file, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return false;
+		return errno == EACCES &&
+		       (!kill((pid_t)json_integer_value(json_object_get(s, "pid")), 0) ||
+			errno == EPERM);
 	held = flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK;
 	close(fd);
 	return held;
 }
 
+static const char *text(const json_t *of, const char *key)
+{
+	const char *value = json_string_value(json_object_get(of, key));
+
+	return value ? value : "";
+}
+
 static void show_part(const json_t *p)
 {
 	printf("partition %s/%lld applied %lld lag %lld%s\n",
-	       json_string_value(json_object_get(p, "topic")),
+	       text(p, "topic"),
 	       (long long)json_integer_value(json_object_get(p, "partition")),
 	       (long long)json_integer_value(json_object_get(p, "applied")),
 	       (long long)json_integer_value(json_object_get(p, "lag")),
@@ -317,7 +343,7 @@ int state_show(const struct options *o)
 {
 	char file[4096];
 	json_error_t err;
-	bool running = runs(o), ready;
+	bool running, ready;
 	json_t *s;
 
 	path(o, "json", file, sizeof(file));
@@ -326,6 +352,7 @@ int state_show(const struct options *o)
 		say("%s: %s", file, access(file, F_OK) ? "no follower of this name" : err.text);
 		return STATUS_REFUSED;
 	}
+	running = runs(o, s);
 	json_object_set_new(s, "running", json_boolean(running));
 	if (o->json) {
 		json_dumpf(s, stdout, JSON_COMPACT);
@@ -334,7 +361,7 @@ int state_show(const struct options *o)
 		show(s);
 	}
 	ready = json_is_true(json_object_get(s, "ready")) &&
-		strcmp(json_string_value(json_object_get(s, "state")), phases[WAITING]);
+		strcmp(text(s, "state"), phases[WAITING]);
 	json_decref(s);
 	return running && ready ? STATUS_OK : STATUS_REFUSED;
 }
