@@ -11,9 +11,9 @@
  *
  * Topic prices has 3 partitions, cats has one.
  *
- * Seen to fail with a follower that commits a position without its last message (every
- * generation wrong), that goes on behind what it dropped at a refusal, and that counts
- * no message of a batch that it had begun when the broker went away.
+ * Seen to fail with a follower that leaves one message of 997 out, that applies one behind
+ * a later one, and that commits a position without its last message (it never comes to
+ * the end).
  */
 #include <errno.h>
 #include <stdio.h>
