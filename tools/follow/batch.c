@@ -36,16 +36,12 @@ void batch_drop(struct follow *f)
  */
 static int begin(struct follow *f, struct shelf_error *err)
 {
-	struct shelf_ioc_info info;
-	int ret;
-
 	if (shelf_batch_begin(f->writer, &f->batch, err)) {
 		f->batch = NULL;
 		return err->error;
 	}
-	ret = shelf_info(f->shelf, &info);
-	if (ret)
-		return failed(err, ret, "the shelf was destroyed");
+	if (!parts_alive(f))
+		return failed(err, -ENODEV, "the shelf was destroyed");
 	if (f->opt.max_change >= 0)
 		shelf_batch_max_change(f->batch, (__u32)f->opt.max_change);
 	if (f->opt.dangling >= 0)

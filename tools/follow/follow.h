@@ -190,7 +190,8 @@ bool parts_find(struct follow *f);
 struct part *parts_of(struct follow *f, const rd_kafka_message_t *m);
 /* Where the shelf stands, to @next of each; 0 or a negative errno. */
 int parts_read(struct follow *f);
-/* Whether it still stands there. */
+/* Whether the shelf that is open is there, and whether it still stands there. */
+bool parts_alive(const struct follow *f);
 bool parts_unmoved(struct follow *f);
 /* Where partitions end now. */
 void parts_aim(struct follow *f);

@@ -166,12 +166,22 @@ int parts_read(struct follow *f)
 	return ret < 0 ? ret : 0;
 }
 
+/* Who has a shelf open that was destroyed goes on to read it. */
+bool parts_alive(const struct follow *f)
+{
+	struct shelf_ioc_info info;
+
+	return !shelf_info(f->shelf, &info) && !info.dead;
+}
+
 bool parts_unmoved(struct follow *f)
 {
 	__s64 next = 0;
 	size_t i;
 	int ret;
 
+	if (!parts_alive(f))
+		return false;
 	for (i = 0; i < f->parts.n; i++) {
 		ret = position(f, &f->parts.of[i], &next);
 		if (ret < 0 || (ret > 0) != f->parts.of[i].known ||
