@@ -25,7 +25,7 @@ void batch_drop(struct follow *f)
 	f->messages = 0;
 	f->ops = 0;
 	f->marks = 0;
-	f->rejected.n = 0;
+	f->rejected = 0;
 	letter_drop(f);
 	sighted_free(f);
 }

@@ -10,6 +10,7 @@
  *	batch.c		operations on their way into one commit
  *	sighted.c	ids, when the topic is to replace all that there is
  *	letter.c	messages that are no operations, for another topic
+ *	places.c	messages by partition and offset
  *	state.c		what is told to people and their tools
  *	loop.c		what comes next
  */
@@ -46,6 +47,7 @@ enum {
  * @ended: we have come to it, or to any end
  * @late: it was not there when we began
  * @begin: where that was, of one that is not known, -1: that is not known either
+ * @paused: the broker is not asked for more
  * @behind_marker: the last message was a marker, with this @number, -1: none
  * @marked: it waits at that marker for others
  * @dropped: a message that came all the same was thrown away
@@ -104,7 +106,7 @@ enum phase {
 };
 
 struct counts {
-	__u64 messages;		/* that are in the shelf */
+	__u64 messages;		/* that commits took */
 	__u64 commits;
 	__u64 rejected;
 	__u64 refusals;
@@ -120,7 +122,7 @@ struct counts {
  * @messages: in the batch
  * @ops: in the batch, to find a message again by @marks
  * @bad: messages that the shelf refused, and that are passed over the next time
- * @rejected: messages of the batch that are passed over
+ * @rejected: messages of the batch that are passed over, in number
  * @lettered: those whose letters are sent, since the last commit
  * @wait_ns: until when nothing is tried again, and @delay_ns: how long that was
  */
@@ -145,7 +147,7 @@ struct follow {
 	size_t marks_room;
 	struct bad *bad;
 	size_t bads;
-	struct places rejected;
+	__u64 rejected;
 	struct places lettered;
 	struct letter *letter;
 	size_t letter_count;
@@ -184,7 +186,7 @@ void state_tell(struct follow *f, bool now);
 void state_ready(struct follow *f);
 int state_show(const struct options *o);
 
-/* parts.c: 0 or a negative errno or rd_kafka_resp_err_t, having told */
+/* parts.c */
 /* Which partitions there are; true: of each topic, and more than are assigned. */
 bool parts_find(struct follow *f);
 struct part *parts_of(struct follow *f, const rd_kafka_message_t *m);
@@ -216,7 +218,7 @@ enum message {
 enum message message_read(const struct options *o, const struct topic *t,
 			  const rd_kafka_message_t *m, struct line *l, char *why);
 
-/* batch.c: 0, or below it: @err is set, and the batch is gone */
+/* batch.c: 0, or below it: @err is set, and the batch is to be dropped */
 int batch_stage(struct follow *f, struct place at, struct shelf_error *err);
 int batch_commit(struct follow *f, struct shelf_result *r, struct shelf_error *err);
 void batch_drop(struct follow *f);

@@ -189,7 +189,7 @@ static void taken(struct follow *f, const struct shelf_result *r)
 	f->generation = r->generation;
 	f->counts.commits++;
 	f->counts.messages += f->messages;
-	f->counts.rejected += f->rejected.n;
+	f->counts.rejected += f->rejected;
 	if (r->dangling)
 		say("%s", r->warning);
 	if (f->whole)
@@ -379,7 +379,7 @@ static void poison(struct follow *f, struct place at, const rd_kafka_message_t *
 	}
 	say("%s/%d offset %lld is passed over: %s", rd_kafka_topic_name(m->rkt), m->partition,
 	    (long long)m->offset, why);
-	places_add(&f->rejected, at);
+	f->rejected++;
 	letter_keep(f, at, m, why);
 }
 
@@ -409,12 +409,14 @@ static const char *refusal(const struct follow *f, struct place at)
 static void take(struct follow *f, struct part *p, const rd_kafka_message_t *m)
 {
 	struct place at = { (size_t)(p - f->parts.of), m->offset };
+	const char *refused_for;
 	struct shelf_error err;
 	char why[WHY_MAX];
 
 	p->behind_marker = false;
-	if (refusal(f, at)) {
-		poison(f, at, m, refusal(f, at));
+	refused_for = refusal(f, at);
+	if (refused_for) {
+		poison(f, at, m, refused_for);
 		return;
 	}
 	switch (message_read(&f->opt, p->topic, m, &f->line, why)) {

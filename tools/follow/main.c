@@ -92,7 +92,6 @@ int main(int argc, char **argv)
 	free(f.parts.of);
 	free(f.mark);
 	free(f.bad);
-	free(f.rejected.of);
 	free(f.lettered.of);
 	free(f.letter);
 	return status < 0 ? STATUS_OK : status;

@@ -76,16 +76,21 @@ static bool add(struct ids *s, __s64 id)
 	return true;
 }
 
+static void begin(struct follow *f)
+{
+	if (f->sighted)
+		return;
+	f->sighted = xalloc(NULL, 1, sizeof(*f->sighted));
+	memset(f->sighted, 0, sizeof(*f->sighted));
+}
+
 /* Puts, sets and deletes replace what is there anyway. */
 int sighted_stage(struct follow *f, struct shelf_error *err)
 {
 	const struct line *l = &f->line;
 	int ret = 0;
 
-	if (!f->sighted) {
-		f->sighted = xalloc(NULL, 1, sizeof(*f->sighted));
-		memset(f->sighted, 0, sizeof(*f->sighted));
-	}
+	begin(f);
 	switch (l->kind) {
 	case SHELF_OP_PUT:
 	case SHELF_OP_DELETE:
@@ -149,14 +154,10 @@ static int delete_catalogs(struct follow *f, const struct shelf_pin *pin,
 
 int sighted_finish(struct follow *f, __u64 *generation, struct shelf_error *err)
 {
-	static struct sighted none;
 	struct shelf_pin pin;
 	int ret = shelf_pin(f->shelf, 0, 0, &pin);
 
-	if (!f->sighted) {
-		f->sighted = xalloc(NULL, 1, sizeof(*f->sighted));
-		*f->sighted = none;
-	}
+	begin(f);	/* of topics that are empty */
 	if (ret) {
 		*err = (struct shelf_error){ .error = ret };
 		snprintf(err->message, sizeof(err->message), "no pin: %s", strerror(-ret));

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../line/text.h"
 #include "follow.h"
 
 #define TELL_NS	1000000000LL
@@ -29,15 +30,6 @@ static const char *const phases[] = {
 	[STOPPED] = "stopped",
 };
 
-/* Reasons quote messages: no terminal, journal or systemd is to obey them. */
-static void make_plain(char *text)
-{
-	for (; *text; text++)
-		if (*text < ' ' || *text > '~')
-			*text = '?';
-}
-
-/* From the journal a line's level is in front of it, and its time is known. */
 void say(const char *format, ...)
 {
 	char text[1024];
@@ -257,7 +249,7 @@ static bool write_metrics(FILE *to, const struct follow *f)
 	       f, c->rewinds);
 	metric(to, "loads_total", "counter", "Times that all of the topics was loaded.", f,
 	       c->loads);
-	metric(to, "generation", "gauge", "Generation of the last commit.", f, f->generation);
+	metric(to, "generation", "gauge", "Generation of the last commit, or the newest when it began.", f, f->generation);
 	metric(to, "ready", "gauge", "1 once it has caught up.", f, f->ready);
 	metric(to, "since_seconds", "gauge", "Time of the last change of state.", f,
 	       (__u64)f->since);

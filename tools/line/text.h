@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * JSON as text, and base64.
+ * JSON as text, base64, and text of others.
  */
 #ifndef SHELF_TEXT_H
 #define SHELF_TEXT_H
@@ -31,5 +31,11 @@ size_t scan_column(const char *text, size_t at);
 long base64_decode(unsigned char *to, const char *from, size_t n);
 /* Returns a NUL-terminated string of xalloc(). */
 char *base64_encode(const unsigned char *from, size_t n);
+
+/*
+ * Messages quote what others gave us. A terminal must not obey it, and JSON must be
+ * UTF-8.
+ */
+void make_plain(char *text);
 
 #endif /* SHELF_TEXT_H */

@@ -142,8 +142,6 @@ int fail_at(int status, int error, const char *file, __u64 line, size_t column,
 void put_string(FILE *to, const char *text);
 /* The same for what is no error. */
 void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Makes of other people's text what a terminal does not obey and JSON may hold. */
-void make_plain(char *text);
 __s64 clock_ns(void);
 bool is_hosted(const struct args *a);
 int open_shelf(const struct args *a, struct shelf **out);

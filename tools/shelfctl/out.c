@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "../line/text.h"
 #include "ctl.h"
 #include "document.h"
 
@@ -20,25 +21,6 @@ int refused_as = STATUS_REFUSED;
 static int told_as(int status)
 {
 	return status == STATUS_REFUSED ? refused_as : status;
-}
-
-/*
- * Messages quote what the user gave us. A terminal must not obey it, and JSON
- * must be UTF-8.
- */
-void make_plain(char *text)
-{
-	json_t *s;
-	char *c;
-
-	for (c = text; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			*c = '?';
-	s = json_string(text);
-	for (c = text; !s && *c; c++)
-		if (*c & 0x80)
-			*c = '?';
-	json_decref(s);
 }
 
 void put_string(FILE *to, const char *text)

@@ -5,6 +5,7 @@
 #include <pwd.h>
 #include <string.h>
 
+#include "../line/text.h"
 #include "ctl.h"
 #include "document.h"
 
