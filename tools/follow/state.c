@@ -249,7 +249,8 @@ static bool write_metrics(FILE *to, const struct follow *f)
 	       f, c->rewinds);
 	metric(to, "loads_total", "counter", "Times that all of the topics was loaded.", f,
 	       c->loads);
-	metric(to, "generation", "gauge", "Generation of the last commit, or the newest when it began.", f, f->generation);
+	metric(to, "generation", "gauge", "Generation of the last commit, or the newest at first.",
+	       f, f->generation);
 	metric(to, "ready", "gauge", "1 once it has caught up.", f, f->ready);
 	metric(to, "since_seconds", "gauge", "Time of the last change of state.", f,
 	       (__u64)f->since);
