@@ -24,7 +24,8 @@ void batch_drop(struct follow *f)
 	f->began_ns = 0;
 	f->messages = 0;
 	f->ops = 0;
-	f->marks = 0;
+	f->marks.n = 0;
+	f->placed.n = 0;
 	f->rejected = 0;
 	letter_drop(f);
 	sighted_free(f);
@@ -49,35 +50,16 @@ static int begin(struct follow *f, struct shelf_error *err)
 	return 0;
 }
 
-static void mark(struct follow *f, struct place at)
-{
-	if (f->marks == f->marks_room) {
-		f->marks_room = f->marks_room ? f->marks_room * 2 : 1024;
-		f->mark = xalloc(f->mark, f->marks_room, sizeof(*f->mark));
-	}
-	f->mark[f->marks++] = (struct mark){ f->ops, at };
-}
-
 __u64 batch_messages(const struct follow *f, __u64 op)
 {
-	size_t low = 0, n = f->marks;
-
-	while (n > 1) {
-		size_t half = n / 2;
-
-		if (f->mark[low + half].first_op <= op) {
-			low += half;
-			n -= half;
-		} else {
-			n = half;
-		}
-	}
-	return low;
+	return marks_find(&f->marks, op);
 }
 
 struct place batch_place(const struct follow *f, __u64 op)
 {
-	return f->marks ? f->mark[batch_messages(f, op)].place : (struct place){ 0, -1 };
+	if (!f->marks.n)
+		return (struct place){ 0, -1 };
+	return f->placed.of[f->marks.of[marks_find(&f->marks, op)].where];
 }
 
 int batch_stage(struct follow *f, struct place at, struct shelf_error *err)
@@ -86,7 +68,8 @@ int batch_stage(struct follow *f, struct place at, struct shelf_error *err)
 
 	if (ret)
 		return ret;
-	mark(f, at);
+	marks_add(&f->marks, f->ops, f->placed.n);
+	places_add(&f->placed, at);
 	if (f->whole)
 		ret = sighted_stage(f, err);
 	if (!ret)

@@ -12,6 +12,8 @@
  *	letter.c	messages that are no operations, for another topic
  *	places.c	messages by partition and offset
  *	state.c		what is told to people and their tools
+ *	commit.c	when a batch ends, and what follows
+ *	again.c		beginning where the shelf stands
  *	loop.c		what comes next
  */
 #ifndef SHELF_FOLLOW_H
@@ -21,8 +23,10 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "../lib/clock.h"
 #include "../lib/shelf.h"
 #include "../line/line.h"
+#include "../line/marks.h"
 #include "options.h"
 
 /* Exit statuses. */
@@ -120,7 +124,7 @@ struct counts {
  * @whole: the batch begins with the beginning of the topics, and replaces everything
  * @began_ns: when the first message of the batch came, 0: there is none
  * @messages: in the batch
- * @ops: in the batch, to find a message again by @marks
+ * @ops: in the batch, to find a message again by @marks, which counts in @placed
  * @bad: messages that the shelf refused, and that are passed over the next time
  * @rejected: messages of the batch that are passed over, in number
  * @lettered: those whose letters are sent, since the last commit
@@ -142,9 +146,8 @@ struct follow {
 	__u64 messages;
 	__u64 limit;
 	__u64 ops;
-	struct mark *mark;
-	size_t marks;
-	size_t marks_room;
+	struct marks marks;
+	struct places placed;
 	struct bad *bad;
 	size_t bads;
 	__u64 rejected;
@@ -167,15 +170,8 @@ struct follow {
 	__s64 since;
 };
 
-/* From which operation on a message's are. */
-struct mark {
-	__u64 first_op;
-	struct place place;
-};
-
 /* state.c */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
-__s64 clock_ns(void);
 /* One follower of a name; a status, having told. */
 int state_open(struct follow *f);
 void state_set(struct follow *f, enum phase to, const char *format, ...)
@@ -245,9 +241,33 @@ void letter_drop(struct follow *f);
 void places_add(struct places *p, struct place at);
 bool places_have(const struct places *p, struct place at);
 
+/* commit.c */
+/* Whether it is time for one. */
+bool commit_due(struct follow *f);
+void commit(struct follow *f);
+/* To take it, or a part of it. */
+void commit_refused(struct follow *f, const struct shelf_error *err);
+/* Stops: what is there is no operation. */
+void commit_poison(struct follow *f, struct place at, const char *why);
+
+/* again.c */
+/* Now, where the shelf stands. */
+void again(struct follow *f);
+/* Soon; the second time in a row, less so. */
+void again_soon(struct follow *f);
+/* Somewhat later each time. */
+void again_later(struct follow *f);
+void again_refused(struct follow *f, const struct shelf_error *err);
+/* The phase without trouble. */
+void again_good(struct follow *f);
+void again_close(struct follow *f);
+
 /* loop.c: a status */
 int follow(struct follow *f);
 void follow_stop(int sig);
+bool follow_stopped(void);
+void follow_end(struct follow *f, int status);
+bool follow_all_ended(const struct follow *f);
 void follow_error(rd_kafka_t *rk, int error, const char *why, void *arg);
 
 #endif /* SHELF_FOLLOW_H */

@@ -90,7 +90,8 @@ int main(int argc, char **argv)
 	options_free(&f.opt);
 	line_free(&f.line);
 	free(f.parts.of);
-	free(f.mark);
+	free(f.marks.of);
+	free(f.placed.of);
 	free(f.bad);
 	free(f.lettered.of);
 	free(f.letter);

@@ -42,14 +42,6 @@ void say(const char *format, ...)
 	fprintf(stderr, "shelf-follow: %s\n", text);
 }
 
-__s64 clock_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (__s64)t.tv_sec * 1000000000LL + t.tv_nsec;
-}
-
 void *xalloc(void *old, size_t n, size_t size)
 {
 	void *new = reallocarray(old, n ? n : 1, size);

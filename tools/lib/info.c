@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "clock.h"
 #include "internal.h"
 
 #define POLL_NS		1000000L	/* between looks at a hosted shelf */
@@ -80,14 +81,6 @@ __u64 shelf_generation(const struct shelf *s)
 		return __atomic_load_n(&s->control->current_word,
 				       __ATOMIC_ACQUIRE) >> SHELF_ROOT_BITS;
 	return shelf_info(s, &info) ? 0 : info.generation;
-}
-
-static __s64 clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (__s64)now.tv_sec * NS + now.tv_nsec;
 }
 
 static __s64 deadline(__s64 timeout_ns)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <time.h>
 
+#include "clock.h"
 #include "hosted.h"
 #include "internal.h"
 #include "netlink.h"
@@ -19,25 +20,17 @@ static void nap(void)
 	nanosleep(&t, NULL);
 }
 
-static __s64 now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (__s64)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 /* Until @ticket is done, by this shelf: another one of its name starts anew. */
 static int wait_trim(struct shelf_nl *nl, const char *name, __u64 ticket, __s64 timeout_ns,
 		     struct shelf_nl_info *info, struct shelf_error *err)
 {
-	__s64 begin = now_ns();
+	__s64 begin = clock_ns();
 	int ret = shelf_nl_get(nl, name, info, err);
 
 	while (!ret && info->trims_done < ticket) {
 		if (info->trims_asked < ticket)
 			return shelf_fail(err, -ENODEV, "destroyed meanwhile");
-		if (timeout_ns >= 0 && now_ns() - begin >= timeout_ns)
+		if (timeout_ns >= 0 && clock_ns() - begin >= timeout_ns)
 			return shelf_fail(err, -ETIMEDOUT, "not done in time");
 		nap();
 		ret = shelf_nl_get(nl, name, info, err);

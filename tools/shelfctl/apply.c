@@ -6,21 +6,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../line/marks.h"
 #include "document.h"
 #include "guards.h"
 #include "lines.h"
 
 #define PROGRESS_NS	200000000LL
 
-/* From which operation on a line's are; a line of many members has several. */
-struct line_mark {
-	__u64 first_op;
-	__u64 number;
-};
-
 /**
  * struct apply - a file on its way
  * @next_op: index of the next operation to be staged
+ * @marks: the numbers of its lines
  * @ops_before: operations in front of the begin that has no end yet
  */
 struct apply {
@@ -34,9 +30,7 @@ struct apply {
 	struct guards guards;
 	__u64 ops_before;
 	__u64 next_op;
-	struct line_mark *mark;
-	size_t marks;
-	size_t marks_room;
+	struct marks marks;
 	bool progress;
 	__s64 started;
 	__s64 shown;
@@ -79,30 +73,9 @@ static void progress_end(void *arg)
 	ap->progress = false;
 }
 
-static void mark_line(struct apply *ap)
-{
-	if (ap->marks == ap->marks_room) {
-		ap->marks_room = ap->marks_room ? ap->marks_room * 2 : 1024;
-		ap->mark = xalloc(ap->mark, ap->marks_room, sizeof(*ap->mark));
-	}
-	ap->mark[ap->marks++] = (struct line_mark){ ap->next_op, ap->lines.number };
-}
-
 static __u64 line_of(const struct apply *ap, __u64 op)
 {
-	size_t low = 0, n = ap->marks;
-
-	while (n > 1) {
-		size_t half = n / 2;
-
-		if (ap->mark[low + half].first_op <= op) {
-			low += half;
-			n -= half;
-		} else {
-			n = half;
-		}
-	}
-	return ap->marks ? ap->mark[low].number : 0;
+	return ap->marks.n ? ap->marks.of[marks_find(&ap->marks, op)].where : 0;
 }
 
 static int refused(struct apply *ap, const struct shelf_error *err)
@@ -128,7 +101,7 @@ static int begin_batch(struct apply *ap)
 		shelf_batch_check(ap->batch);
 	guards_set(&ap->guards, ap->batch);
 	ap->next_op = 0;
-	ap->marks = 0;
+	ap->marks.n = 0;
 	return 0;
 }
 
@@ -156,7 +129,7 @@ static int apply_line(struct apply *ap)
 		ap->ops_before = ap->next_op;
 		return 0;
 	}
-	mark_line(ap);
+	marks_add(&ap->marks, ap->next_op, ap->lines.number);
 	if (line_stage(&ap->lines.line, ap->batch, &err))
 		return refused(ap, &err);
 	ap->next_op += line_ops(&ap->lines.line);
@@ -254,7 +227,7 @@ static int apply_file(struct apply *ap, const struct args *a, const __u64 *expec
 	status = apply_batch(ap, expect);
 	progress_end(ap);
 	shelf_writer_close(ap->writer);
-	free(ap->mark);
+	free(ap->marks.of);
 	return status;
 }
 

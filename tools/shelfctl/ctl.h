@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "../lib/clock.h"
 #include "../lib/shelf.h"
 #include "../line/xalloc.h"
 
@@ -142,7 +143,6 @@ int fail_at(int status, int error, const char *file, __u64 line, size_t column,
 void put_string(FILE *to, const char *text);
 /* The same for what is no error. */
 void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
-__s64 clock_ns(void);
 bool is_hosted(const struct args *a);
 int open_shelf(const struct args *a, struct shelf **out);
 

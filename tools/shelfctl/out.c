@@ -8,7 +8,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "../line/text.h"
 #include "ctl.h"
@@ -122,14 +121,6 @@ int fail_at(int status, int error, const char *file, __u64 line, size_t column,
 	else
 		print_place(name, line, column, plain);
 	return status;
-}
-
-__s64 clock_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (__s64)t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
 void *xalloc(void *old, size_t n, size_t size)
