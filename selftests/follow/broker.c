@@ -8,6 +8,7 @@
  *	up
  *	rtt MILLISECONDS	that each answer takes
  *	leader TOPIC PARTITION BROKER
+ *	refuse API ERROR N	the next N requests of that kind: numbers of the protocol
  *
  * It prints "ok" or why not for each line, and ends with its input. A partition keeps
  * its last 5 MB or 100,000 messages.
@@ -21,12 +22,18 @@
 static rd_kafka_resp_err_t obey(rd_kafka_mock_cluster_t *cluster, const char *line)
 {
 	char name[256];
-	int a, b;
+	int a, b, n;
 
 	if (sscanf(line, "topic %255s %d", name, &a) == 2)
 		return rd_kafka_mock_topic_create(cluster, name, a, 1);
 	if (sscanf(line, "leader %255s %d %d", name, &a, &b) == 3)
 		return rd_kafka_mock_partition_set_leader(cluster, name, a, b);
+	if (sscanf(line, "refuse %d %d %d", &a, &b, &n) == 3) {
+		while (n-- > 0)
+			rd_kafka_mock_push_request_errors(cluster, (int16_t)a, 1,
+							  (rd_kafka_resp_err_t)b);
+		return RD_KAFKA_RESP_ERR_NO_ERROR;
+	}
 	if (sscanf(line, "rtt %d", &a) == 1)
 		return rd_kafka_mock_broker_set_rtt(cluster, -1, a);
 	if (!strcmp(line, "down\n"))

@@ -199,10 +199,25 @@ check 'with its place' grep -q 'shelf-topic=poison,shelf-partition=0,shelf-offse
 check 'and why' grep -q 'shelf-offset=6,shelf-reason=.*no operation on a product' letters
 check 'also what the shelf refused' grep -q 'shelf-offset=9,shelf-reason=no such product to patch: product 99' letters
 check 'all are behind it' source_is poison/0 11
+topic many && topic manyletters
+for ((i = 0; i < 30; i++)); do
+	printf '%d|{"price":"%0100000d"}\n' "$i" "$i"
+done >many.lines
+kcat -q -P -b "$brokers" -t many -p 0 -K'|' <many.lines
+put many '1|{"price":5}'
+anew
+once 'a load with more poison than is kept' 0 'loaded' --topic many:products --compacted --dead-letter manyletters
+kcat -q -C -b "$brokers" -t manyletters -e -f '%k\n' | sort -n >letters
+check 'sends each letter once' diff letters <(seq 0 29)		# break: dropped unsent
+topic fatal && topic fatalletters
+put fatal 'x|1' '1|{"price":6}'
+broker_do refuse 0 45 1
+once 'a producer that is past help' 0 '' --topic fatal:products --dead-letter fatalletters
+check 'is followed by another' test "$(kcat -q -C -b "$brokers" -t fatalletters -e -f '%k')" = x	# break: no renew()
 topic refused
 put refused '1|{"price":5}' '97|{"op":"patch","price":1}'
 once 'what the shelf refuses stops, too' 4 'refused/0 offset 1: ' --topic refused:products
-check 'with its batch' holds product 1 'price 111'
+check 'with its batch' holds product 1 'price 6'
 
 # --- markers ---
 

@@ -231,14 +231,17 @@ void sighted_free(struct follow *f);
 
 /* letter.c */
 int letter_open(struct follow *f);
-void letter_keep(struct follow *f, struct place at, const rd_kafka_message_t *m,
-		 const char *why);
+/* 0, or a negative errno: there is no room for it here, and the broker takes none. */
+int letter_keep(struct follow *f, struct place at, const rd_kafka_message_t *m,
+		const char *why, struct shelf_error *err);
 /* All of them are with the broker, or a negative errno. */
 int letter_send(struct follow *f, struct shelf_error *err);
 void letter_drop(struct follow *f);
 
 /* places.c */
 void places_add(struct places *p, struct place at);
+void places_sort(struct places *p);
+/* Of what is sorted. */
 bool places_have(const struct places *p, struct place at);
 
 /* commit.c */

@@ -11,6 +11,7 @@
 #include "follow.h"
 
 #define TIMEOUT_MS	30000
+#define BYTES_MAX	(1U << 20)	/* kept of one batch, before they are sent */
 
 struct letter {
 	struct place at;
@@ -28,6 +29,7 @@ struct letter {
 };
 
 static size_t undelivered;
+static size_t kept_bytes;
 
 static void delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
 {
@@ -68,14 +70,12 @@ static void *copy(const void *from, size_t n)
 	return from ? memcpy(xalloc(NULL, n + 1, 1), from, n) : NULL;
 }
 
-void letter_keep(struct follow *f, struct place at, const rd_kafka_message_t *m,
+static void keep(struct follow *f, struct place at, const rd_kafka_message_t *m,
 		 const char *why)
 {
 	rd_kafka_headers_t *headers = NULL;
 	struct letter *l;
 
-	if (!f->letters || places_have(&f->lettered, at))
-		return;
 	if (f->letter_count == f->letter_room) {
 		f->letter_room = f->letter_room ? f->letter_room * 2 : 16;
 		f->letter = xalloc(f->letter, f->letter_room, sizeof(*f->letter));
@@ -92,6 +92,17 @@ void letter_keep(struct follow *f, struct place at, const rd_kafka_message_t *m,
 		.headers = headers ? rd_kafka_headers_copy(headers) : rd_kafka_headers_new(4),
 		.why = copy(why, strlen(why) + 1),
 	};
+	kept_bytes += sizeof(*l) + m->key_len + m->len;
+}
+
+/* A load may have more of them than there is room for. */
+int letter_keep(struct follow *f, struct place at, const rd_kafka_message_t *m,
+		const char *why, struct shelf_error *err)
+{
+	if (!f->opt.dead_letter || places_have(&f->lettered, at))
+		return 0;
+	keep(f, at, m, why);
+	return kept_bytes < BYTES_MAX ? 0 : letter_send(f, err);
 }
 
 static void add_header(rd_kafka_headers_t *to, const char *name, const char *value)
@@ -152,6 +163,27 @@ static rd_kafka_resp_err_t post_all(struct follow *f)
 	return err ? err : rd_kafka_flush(f->letters, TIMEOUT_MS);
 }
 
+static int refused(const struct follow *f, rd_kafka_resp_err_t why, struct shelf_error *err)
+{
+	*err = (struct shelf_error){ .error = -EIO };
+	snprintf(err->message, sizeof(err->message), "topic %s takes no dead letter: %s",
+		 f->opt.dead_letter, why ? rd_kafka_err2str(why) : "not delivered");
+	return err->error;
+}
+
+/*
+ * Who has lost the order of what it sent sends nothing any more. Another one may send
+ * some of it once more.
+ */
+static int renew(struct follow *f)
+{
+	if (f->letters && !rd_kafka_fatal_error(f->letters, NULL, 0))
+		return 0;
+	if (f->letters)
+		rd_kafka_destroy(f->letters);
+	return letter_open(f);
+}
+
 /* What was delivered is not sent again, whatever became of the rest. */
 int letter_send(struct follow *f, struct shelf_error *err)
 {
@@ -160,6 +192,8 @@ int letter_send(struct follow *f, struct shelf_error *err)
 
 	if (!f->letter_count)
 		return 0;
+	if (renew(f))
+		return refused(f, RD_KAFKA_RESP_ERR__FATAL, err);
 	undelivered = 0;
 	ret = post_all(f);
 	if (ret) {
@@ -169,14 +203,12 @@ int letter_send(struct follow *f, struct shelf_error *err)
 	for (i = 0; i < f->letter_count; i++)
 		if (f->letter[i].sent)
 			places_add(&f->lettered, f->letter[i].at);
+	places_sort(&f->lettered);
 	if (!ret && !undelivered) {
 		letter_drop(f);
 		return 0;
 	}
-	*err = (struct shelf_error){ .error = -EIO };
-	snprintf(err->message, sizeof(err->message), "topic %s takes no dead letter: %s",
-		 f->opt.dead_letter, ret ? rd_kafka_err2str(ret) : "not delivered");
-	return err->error;
+	return refused(f, ret, err);
 }
 
 void letter_drop(struct follow *f)
@@ -191,4 +223,5 @@ void letter_drop(struct follow *f)
 		rd_kafka_headers_destroy(f->letter[i].headers);
 	}
 	f->letter_count = 0;
+	kept_bytes = 0;
 }

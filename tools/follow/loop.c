@@ -65,6 +65,8 @@ static void look_if_ready(struct follow *f)
 static void poison(struct follow *f, struct place at, const rd_kafka_message_t *m,
 		   const char *why)
 {
+	struct shelf_error err;
+
 	if (!f->opt.skip) {
 		commit_poison(f, at, why);
 		return;
@@ -72,7 +74,8 @@ static void poison(struct follow *f, struct place at, const rd_kafka_message_t *
 	say("%s/%d offset %lld is passed over: %s", rd_kafka_topic_name(m->rkt), m->partition,
 	    (long long)m->offset, why);
 	f->rejected++;
-	letter_keep(f, at, m, why);
+	if (letter_keep(f, at, m, why, &err))
+		again_refused(f, &err);
 }
 
 /* A load has them where it has come to the end. */

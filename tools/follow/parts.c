@@ -80,7 +80,7 @@ bool parts_find(struct follow *f)
 	bool all = true;
 	size_t i;
 
-	for (i = 0; i < f->opt.topics; i++) {
+	for (i = 0; i < f->opt.topics && !follow_stopped(); i++) {
 		find(f, &f->opt.topic[i]);
 		all &= any(&f->parts, &f->opt.topic[i]);
 	}
@@ -107,8 +107,13 @@ struct part *parts_of(struct follow *f, const rd_kafka_message_t *m)
 	return NULL;
 }
 
+/*
+ * Where one can't be learnt in time the others are not asked for theirs: a partition
+ * without a target has ended when the broker says so.
+ */
 void parts_aim(struct follow *f)
 {
+	bool asked = true;
 	int64_t low, high;
 	size_t i;
 
@@ -116,10 +121,12 @@ void parts_aim(struct follow *f)
 		struct part *p = &f->parts.of[i];
 
 		p->ended = false;
-		if (rd_kafka_query_watermark_offsets(f->kafka, p->topic->name, p->id, &low, &high,
-						     TIMEOUT_MS))
-			high = -1;
-		p->target = high;
+		p->target = -1;
+		asked &= !follow_stopped() &&
+			 !rd_kafka_query_watermark_offsets(f->kafka, p->topic->name, p->id,
+							   &low, &high, TIMEOUT_MS);
+		if (asked)
+			p->target = high;
 	}
 }
 
