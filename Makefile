@@ -27,6 +27,7 @@ help:
 	@echo 'make bench      measure the hosted twin beside other maps; writes bench/'
 	@echo 'make bench-guest  the ways to read a product, in VMs: by the clock, in instructions'
 	@echo 'make bench-http  examples/http under load, beside commits and without'
+	@echo 'make bench-follow  shelf-follow: messages a second, and from produce to visible'
 	@echo 'make bench-uml  the module beside the hosted twin, under user-mode Linux'
 	@echo 'make examples   what examples/ has, with a library that is installed below build/'
 	@echo 'make soak       the torture test, hosted, at length: READS=10^9 COMMITS=10^5'
@@ -275,6 +276,15 @@ bench-uml:
 bench-http:
 	@tools/bench/http/run
 
+# From a topic to a shelf: how many, and how soon.
+$(O)/bench/delay: tools/bench/follow/delay.c tools/bench/bench.c tools/bench/bench.h tools FORCE
+	@mkdir -p $(@D)
+	@$(CC) $(BENCH_FLAGS) -o $@ $(filter %.c,$^) $(O)/tools/libshelf.a $(LIBS) \
+		$$(pkg-config --cflags --libs rdkafka)
+
+bench-follow:
+	@tools/bench/follow/run
+
 # Fuzzers, by clang: see selftests/fuzz/run. Coverage is of our files alone; what
 # judges them runs without sanitizers, at speed.
 FUZZ := $(O)/fuzz
@@ -364,7 +374,7 @@ clean:
 FORCE:
 .PHONY: all help modules tools tools-san hosted-tests guest-tests check check-debug \
 	check-hosted check-guest check-static soak tools-tsan demo demo-programs bench \
-	bench-peers bench-programs bench-guest bench-uml bench-http examples installed install clean crash-tests crash fuzz \
+	bench-peers bench-programs bench-guest bench-uml bench-http bench-follow examples installed install clean crash-tests crash fuzz \
 	fuzz-programs sweep fuzz-guest fuzz-long check-planted \
 	cycles follow-tests follow-long check-long deb check-deb \
 	FORCE
