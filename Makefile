@@ -39,6 +39,7 @@ help:
 	@echo 'make check-planted  bugs put in on purpose, one at a time: does a test notice?'
 	@echo 'make follow-long  a follower killed 100 times, its broker cut off 20 times: MESSAGES=250000'
 	@echo 'make cycles     load, create, read, destroy, unload, over and over: CYCLES=5000'
+	@echo 'make check-trace  the bpftrace scripts, on both kernels, in VMs'
 	@echo 'make check-long  all of these at length, and check-debug, soak, coverage: many hours'
 	@echo 'make install    module for the running kernel, tools, library, tracing scripts, man pages (DESTDIR, PREFIX)'
 	@echo 'make deb        Debian packages, in build/deb/'
@@ -182,7 +183,12 @@ soak: $(O)/torture/torture
 
 CYCLES ?= 5000
 cycles: $(O)/guest/cycles modules
-	selftests/guest/long $(CYCLES)
+	CYCLES=$(CYCLES) LIMIT=86000 selftests/guest/in 6.1 cycles
+
+# The scripts in tools/trace, beside a load of which it is known what it does.
+check-trace: guest-tests modules
+	selftests/guest/in 6.1 bpftrace
+	selftests/guest/in 6.12 bpftrace
 
 # A writer or the host dies, at more points than a test run has time for.
 CRASH := $(addprefix $(O)/crash/,killed torn writer powerloss)
@@ -349,7 +355,7 @@ fuzz-long:
 	@selftests/fuzz/long $(EXECUTIONS)
 
 # What a test run has no time for.
-check-long: check-debug coverage soak sweep crash cycles follow-long fuzz fuzz-long fuzz-guest check-planted
+check-long: check-debug check-trace coverage soak sweep crash cycles follow-long fuzz fuzz-long fuzz-guest check-planted
 
 install: $(O)/kmod/$(KERNEL)/shelf.ko tools
 	$(MAKE) -C /lib/modules/$(KERNEL)/build M=$(CURDIR)/$(O)/kmod/$(KERNEL) modules_install
@@ -376,5 +382,5 @@ FORCE:
 	check-hosted check-guest check-static soak tools-tsan demo demo-programs bench \
 	bench-peers bench-programs bench-guest bench-uml bench-http bench-follow examples installed install clean crash-tests crash fuzz \
 	fuzz-programs sweep fuzz-guest fuzz-long check-planted \
-	cycles follow-tests follow-long check-long deb check-deb \
+	cycles check-trace follow-tests follow-long check-long deb check-deb \
 	FORCE

@@ -154,11 +154,15 @@ check "times of a commit" 0 "last: draft 0\.00$(($(<sys/prices/last_draft_ns) / 
 check "memory" 0 '^  memory   held '"$(<sys/prices/bytes) of $(<sys/prices/max_bytes): live "
 check "kinds" 0 "^  kinds    products $(<sys/prices/bytes_products) "
 check "pins" 0 "^  pins     $(<sys/prices/pins), keep $(<sys/prices/bytes_pinned), revoked [0-9]+; open [0-9]+\$"
-(
-	sleep 0.2
-	echo 1003 500 3009 >sys/prices/lookups_per_cpu
-) &
+# Whenever top looks, there was one more between its two looks.
+for ((n = 1; ; n++)); do
+	echo "1003 $n 3009" >sys/more
+	mv sys/more sys/prices/lookups_per_cpu
+	sleep 0.02
+done &
+looker=$!
 bare shelf top prices --once --interval 0.5
+kill "$looker"
 wait
 check "top of one: a bar for each CPU" 0 '^   0 \[          \] 0/s        1 \[##########\] [0-9.]+k?/s +2 \[          \] 0/s$'
 [ "$(grep -c '^[^ ]' out)" = 1 ] && verdict=ok || verdict="not ok"

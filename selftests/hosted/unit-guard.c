@@ -169,6 +169,22 @@ static void test_both(void **state)
 	hosted_close(h);
 }
 
+/* A catalog of several pages, of fewer members than products go. */
+static void test_pages(void **state)
+{
+	struct hosted *h = make(16 * MIB, 0);
+	struct batch b = new_batch();
+
+	(void)state;
+	put_range(h, 0, 3000, 1);
+	add(&b, 9, 0, 2000);
+	must_commit(h, &b);
+	b = guarded(0, SHELF_DANGLING_WARN);
+	delete_range(&b, 0, 2999);
+	assert_int_equal(must_commit(h, &b).dangling, 2000);
+	hosted_close(h);
+}
+
 /*
  * Against what is obviously right
  * ===============================
@@ -338,6 +354,33 @@ static void test_check_spares_pins(void **state)
 	hosted_close(h);
 }
 
+/* Memory is short, whatever pins keep. */
+static void test_check_without_memory(void **state)
+{
+	struct hosted *h = make(4 * MIB, 0);
+	struct batch b = new_batch();
+	struct pin pin = { 0 };
+	struct report r;
+	u32 pinned;
+
+	(void)state;
+	put_range(h, 0, 100, 1);
+	stage(&b, SHELF_OP_DELETE, 1, 0, 0, NULL, 0);
+	b.checks = true;
+	for (pinned = 0; pinned < 2; pinned++) {
+		shim_fail_in = 1;
+		assert_int_equal(hosted_commit(h, &b, NULL, &r), -ENOMEM);
+		assert_string_equal(r.message, "out of memory for the commit");
+		assert_int_equal(!!h->store.retained_bytes, pinned);
+		if (!pinned)
+			assert_int_equal(store_pin(&h->store, &pin, 0, 0), 0);
+		put_range(h, 0, 100, 2);
+	}
+	store_unpin(&h->store, &pin);
+	batch_free(&b);
+	hosted_close(h);
+}
+
 static struct shelf_batch *begin(struct shelf_writer *w)
 {
 	struct shelf_batch *b;
@@ -397,9 +440,11 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_change),
 		cmocka_unit_test(test_dangling),
 		cmocka_unit_test(test_both),
+		cmocka_unit_test(test_pages),
 		cmocka_unit_test(test_random),
 		cmocka_unit_test(test_check),
 		cmocka_unit_test(test_check_spares_pins),
+		cmocka_unit_test(test_check_without_memory),
 		cmocka_unit_test(test_library),
 	};
 
