@@ -186,7 +186,9 @@ cycles: $(O)/guest/cycles modules
 	CYCLES=$(CYCLES) LIMIT=86000 selftests/guest/in 6.1 cycles
 
 # The scripts in tools/trace, beside a load of which it is known what it does.
-check-trace: guest-tests modules
+check-trace:
+	@tools/deps build vm test
+	@$(MAKE) -s guest-tests modules
 	selftests/guest/in 6.1 bpftrace
 	selftests/guest/in 6.12 bpftrace
 

@@ -214,6 +214,12 @@ put fatal 'x|1' '1|{"price":6}'
 broker_do refuse 0 45 1
 once 'a producer that is past help' 0 '' --topic fatal:products --dead-letter fatalletters
 check 'is followed by another' test "$(kcat -q -C -b "$brokers" -t fatalletters -e -f '%k')" = x	# break: no renew()
+topic large && topic largeletters
+put large 'x|1' '1|{"price":6}'
+broker_do refuse 0 10 1
+once 'one that is too large for the broker' 0 '' --topic large:products --dead-letter largeletters
+check 'goes without its value' test "$(kcat -q -C -b "$brokers" -t largeletters -e -f '%k %S %h' |
+	grep -c '^x -1 .*shelf-value=left out')" = 1	# break: posted once only
 topic refused
 put refused '1|{"price":5}' '97|{"op":"patch","price":1}'
 once 'what the shelf refuses stops, too' 4 'refused/0 offset 1: ' --topic refused:products
@@ -308,6 +314,17 @@ put empty '32|{"price":1}'
 once 'which it goes on from' 0 '' --topic empty:products --from end
 check 'with what came since' holds product 32 'price 1'
 check 'and nothing before' absent product 31
+topic ends && topic endcats
+anew
+begin --topic ends:products --topic endcats:catalogs --from end --dangling refuse --every 0.2
+check 'from the ends of topics of nothing' until_is 20 state_is 'ready yes'
+put endcats '1|{"op":"add","products":[42]}'
+check 'a first batch that is refused' until_is 20 state_is 'state waiting'
+sleep 2		# so that it waits when this comes
+put ends '42|{"price":1}'
+check 'is read again from where the ends were' until_is 40 holds product 42 'price 1'	# break: begin is not set there
+check 'with what was in it' until_is 20 holds catalog 1 'members 1'
+finish 'ends when it is told to'
 anew
 once 'a load ends at a marker' 0 'loaded: generation 2' --topic deltas:products --topic dcats:catalogs --marker --compacted
 check 'with all that is in front of it' holds product 3 'price 3'

@@ -106,8 +106,14 @@ static int stage_positions(struct follow *f, struct shelf_error *err)
 	return ret;
 }
 
+static int moved(struct shelf_error *err)
+{
+	return failed(err, -EILSEQ, "the shelf's positions were changed by others");
+}
+
 /*
- * Between the look at the generation and the commit nobody else has changed the shelf,
+ * Who comes second sends no letters, if that can be known before. Between the look at the
+ * generation and the commit nobody else has changed the shelf,
  * or it is refused: a shelf that was brought back from a checkpoint has other positions,
  * or none, which would take any.
  */
@@ -116,13 +122,15 @@ int batch_commit(struct follow *f, struct shelf_result *r, struct shelf_error *e
 	int ret = f->batch ? 0 : begin(f, err);
 	__u64 generation;
 
+	if (!ret && !f->whole && !parts_unmoved(f))
+		ret = moved(err);
 	if (!ret)
 		ret = letter_send(f, err);
 	generation = shelf_generation(f->shelf);
 	if (!ret && f->whole)
 		ret = sighted_finish(f, &generation, err);
 	else if (!ret && !parts_unmoved(f))
-		ret = failed(err, -EILSEQ, "the shelf's positions were changed by others");
+		ret = moved(err);
 	if (!ret)
 		ret = stage_positions(f, err);
 	if (!ret) {

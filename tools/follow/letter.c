@@ -28,7 +28,6 @@ struct letter {
 	bool too_large;
 };
 
-static size_t undelivered;
 static size_t kept_bytes;
 
 static void delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
@@ -39,10 +38,8 @@ static void delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
 	(void)opaque;
 	l->sent = !m->err;
 	l->too_large |= m->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
-	if (m->err) {
-		undelivered++;
+	if (m->err)
 		say("topic %s: %s", rd_kafka_topic_name(m->rkt), rd_kafka_err2str(m->err));
-	}
 }
 
 int letter_open(struct follow *f)
@@ -70,6 +67,17 @@ static void *copy(const void *from, size_t n)
 	return from ? memcpy(xalloc(NULL, n + 1, 1), from, n) : NULL;
 }
 
+static size_t headers_bytes(const rd_kafka_headers_t *headers)
+{
+	size_t n = 0, i, size;
+	const void *value;
+	const char *name;
+
+	for (i = 0; !rd_kafka_header_get_all(headers, i, &name, &value, &size); i++)
+		n += strlen(name) + size;
+	return n;
+}
+
 static void keep(struct follow *f, struct place at, const rd_kafka_message_t *m,
 		 const char *why)
 {
@@ -92,7 +100,7 @@ static void keep(struct follow *f, struct place at, const rd_kafka_message_t *m,
 		.headers = headers ? rd_kafka_headers_copy(headers) : rd_kafka_headers_new(4),
 		.why = copy(why, strlen(why) + 1),
 	};
-	kept_bytes += sizeof(*l) + m->key_len + m->len;
+	kept_bytes += sizeof(*l) + m->key_len + m->len + headers_bytes(l->headers);
 }
 
 /* A load may have more of them than there is room for. */
@@ -153,13 +161,15 @@ static rd_kafka_resp_err_t post(struct follow *f, struct letter *l)
 	return err;
 }
 
-static rd_kafka_resp_err_t post_all(struct follow *f)
+/* @large: only those that were too large for the broker as they were. */
+static rd_kafka_resp_err_t post_all(struct follow *f, bool large)
 {
 	rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR_NO_ERROR;
 	size_t i;
 
 	for (i = 0; !err && i < f->letter_count; i++)
-		err = post(f, &f->letter[i]);
+		if (!large || (f->letter[i].too_large && !f->letter[i].sent))
+			err = post(f, &f->letter[i]);
 	return err ? err : rd_kafka_flush(f->letters, TIMEOUT_MS);
 }
 
@@ -188,23 +198,27 @@ static int renew(struct follow *f)
 int letter_send(struct follow *f, struct shelf_error *err)
 {
 	rd_kafka_resp_err_t ret;
+	bool all = true;
 	size_t i;
 
 	if (!f->letter_count)
 		return 0;
 	if (renew(f))
 		return refused(f, RD_KAFKA_RESP_ERR__FATAL, err);
-	undelivered = 0;
-	ret = post_all(f);
+	ret = post_all(f, false);
+	if (!ret)
+		ret = post_all(f, true);
 	if (ret) {
 		rd_kafka_purge(f->letters, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
 		rd_kafka_flush(f->letters, 1000);
 	}
-	for (i = 0; i < f->letter_count; i++)
+	for (i = 0; i < f->letter_count; i++) {
 		if (f->letter[i].sent)
 			places_add(&f->lettered, f->letter[i].at);
+		all &= f->letter[i].sent;
+	}
 	places_sort(&f->lettered);
-	if (!ret && !undelivered) {
+	if (!ret && all) {
 		letter_drop(f);
 		return 0;
 	}

@@ -165,6 +165,8 @@ static void at_end(struct follow *f, struct part *p, __s64 offset)
 	bool first = !p->known && !p->looked;
 
 	p->end = offset;
+	if (first && p->begin < 0)
+		p->begin = offset;
 	if (!p->marked && offset > 0 && offset > (p->looked ? p->seen : f->whole ? 0 : p->next))
 		looked(p, offset - 1, offset);
 	else if (!offset)
@@ -192,6 +194,7 @@ static void lost(struct follow *f, const struct part *p)
 	if (f->opt.compacted) {
 		say("%s is to go on at %lld, and the topic has %lld to %lld: loads all of it",
 		    p->source, p->next, (__s64)low, (__s64)high - 1);
+		f->lettered.n = 0;	/* of another topic of that name */
 		f->whole = true;
 		again_soon(f);
 		return;

@@ -108,12 +108,12 @@ struct part *parts_of(struct follow *f, const rd_kafka_message_t *m)
 }
 
 /*
- * Where one can't be learnt in time the others are not asked for theirs: a partition
- * without a target has ended when the broker says so.
+ * Where nobody answers in time the others are not asked for: a partition without a
+ * target has ended when the broker says so.
  */
 void parts_aim(struct follow *f)
 {
-	bool asked = true;
+	rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR_NO_ERROR;
 	int64_t low, high;
 	size_t i;
 
@@ -122,10 +122,11 @@ void parts_aim(struct follow *f)
 
 		p->ended = false;
 		p->target = -1;
-		asked &= !follow_stopped() &&
-			 !rd_kafka_query_watermark_offsets(f->kafka, p->topic->name, p->id,
-							   &low, &high, TIMEOUT_MS);
-		if (asked)
+		if (err == RD_KAFKA_RESP_ERR__TIMED_OUT || follow_stopped())
+			continue;
+		err = rd_kafka_query_watermark_offsets(f->kafka, p->topic->name, p->id,
+						       &low, &high, TIMEOUT_MS);
+		if (!err)
 			p->target = high;
 	}
 }
