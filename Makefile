@@ -363,6 +363,7 @@ install: $(O)/kmod/$(KERNEL)/shelf.ko tools
 	$(MAKE) -C /lib/modules/$(KERNEL)/build M=$(CURDIR)/$(O)/kmod/$(KERNEL) modules_install
 	depmod $(KERNEL)
 	$(MAKE) -C tools O=$(CURDIR)/$(O)/tools install
+	$(if $(DESTDIR),,ldconfig)
 
 # From a copy, so that nothing of the build comes into the tree, nor the other way.
 deb:

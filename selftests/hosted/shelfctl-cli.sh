@@ -168,6 +168,29 @@ grep -q '^product 2 ' out && grep -q '^generation 2$' out && grep -q '^{"schema"
 report "$verdict" "all its lines"
 [ "$(grep -c schema out)" = 1 ] && verdict=ok || verdict="not ok"
 report "$verdict" "-j holds for its line"
+printf '{"op":"put","product":%d}\n' 1 2 3 >puts
+echo '{"op":"add","catalog":1,"products":[5555]}' >>puts
+echo garbage >broken
+run export -o before.export
+run apply puts --dangling allow
+run export -o behind.export
+echo 'diff before.export behind.export' >three.batch
+"$ctl" -b three.batch >out 2>&1
+status=$?
+check "what a command said stands in front of its status" 1
+head -n 1 out | grep -q ended && report 'not ok' "and not behind it"
+"$ctl" --hosted "$shelf" -b - < <(printf '%s\n' 'apply -' '{"op":"put","product":44}') >out 2>err
+status=$?
+check "a batch has standard input for itself" 2 '' 'standard input is the batch'
+run get product 44
+check "and nothing of it is applied" 3
+for closed in '2>&-' '<&- 2>&-' '<&- >&- 2>&-'; do
+	eval '"$ctl" --hosted "$shelf" apply puts --dangling warn >/dev/null '"$closed"
+	eval '"$ctl" --hosted "$shelf" apply broken >/dev/null '"$closed"
+	eval '"$ctl" --hosted "$shelf" apply - >/dev/null '"$closed"
+	run show
+	check "without some of the first three descriptors, $closed, a shelf stays one" 0 '^products '
+done
 batch two.batch 'get product 1' '' 'get product 99' 'get product 2'
 check "a line that fails" 3 '^product 1 ' '^two.batch:3: this command ended with status 3$'
 check "is told by itself first" 3 '' '^shelfctl: no product 99$'
@@ -217,9 +240,10 @@ bare -b nowhere.batch
 check "a batch that isn't there" 1 '' 'nowhere.batch: No such file'
 bare -b .
 check "a directory" 1 '' 'directory'
-"$ctl" --hosted batch.shelf -b one.batch >/dev/full 2>err
+echo show >full.batch
+"$ctl" --hosted batch.shelf -b full.batch >/dev/full 2>err
 status=$?
-check "a full disk" 1
+check "a full disk" 1 '' 'No space left on device'
 bare help -- --batch
 check "help on batches" 0 '^Or -b FILE'
 

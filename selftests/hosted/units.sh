@@ -11,7 +11,8 @@
 # shelf left where none was whole; an older checkpoint taken where the shelf had refused
 # the last for its size; no checkpoint kept before the last, or taken away before the next
 # was written; a checkpoint's remains left; one that all may read; errors without their
-# level; an interval without its reset.
+# level; an interval without its reset; an empty shelf that a killed restore had left taken
+# for one that is there; a checkpoint refused for a key that nobody knows.
 #
 # TAP on standard output. $SHELFCTL is the program, or ../../build/tools/shelfctl.
 
@@ -106,6 +107,12 @@ check 'an interval is one' 1 '' 'no time'
 conf "CHECKPOINT_DIR=$dir/nowhere"
 unit restore prices
 check 'a directory that is not there is not made' 1 '' 'no directory'
+conf 'CHECKPOINT_EVERY=15x'
+unit restore prices
+check 'and a time, if systemd is there to say so' "$(command -v systemd-analyze >/dev/null && echo 1 || echo 0)"
+rm -f kernel/prices
+conf "CHECKPOINT_DIR=$dir/nowhere"
+unit restore prices
 holds 'none of these has made a shelf' absent kernel/prices
 conf 'MAX_BYTES=1K'
 unit restore prices
@@ -242,6 +249,34 @@ unit restore prices
 check 'a whole checkpoint that the shelf refuses fails' 1 '' "can't be brought back from $last: "
 holds 'without a shelf, though an older would fit' absent kernel/prices
 holds 'and it stays the last' cmp keep "$last"
+
+# ---- killed, and mistyped
+reboot
+rm -f state/*
+conf 'QUARANTINE_MS=0'
+unit restore prices
+put 5
+unit checkpoint prices
+reboot
+"$ctl" --hosted kernel/prices create --max-bytes 64M >/dev/null
+cp "$last" before
+unit restore prices
+check 'a shelf that was made, and no more, is brought back' 0 '' 'brought back'
+holds 'with limits that a shelf could not have got' grep -q '^set --quarantine-ms 0' kernel.log
+unit checkpoint prices
+check 'so its next checkpoint' 0
+"$ctl" diff "$last" before >out 2>err
+status=$?
+check 'is not of an empty shelf' 0
+put 77
+conf 'DANGLNG=refuse' 'CHECKPOINT_EVERY=15x y'
+unit checkpoint prices
+check 'a file that is wrong since is told' 0 '' 'prices.conf:3: no such key: DANGLNG'
+check 'and the checkpoint written' 0 '' 'checkpoint written'
+"$ctl" diff "$last" before >out 2>err
+status=$?
+check 'with what is new' 1 '"product":77'
+conf
 
 # ---- units
 mkdir gen

@@ -277,7 +277,7 @@ static int draft_open(const char *path, char *draft, size_t n)
 	for (i = 0; fd < 0 && i < DRAFT_TRIES; i++) {
 		if (snprintf(draft, n, "%s.%ld.%u.new", path, (long)getpid(), i) >= (int)n)
 			return -ENAMETOOLONG;
-		fd = open(draft, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+		fd = open_above(draft, O_RDWR | O_CREAT | O_EXCL, 0644);
 		if (fd < 0 && errno != EEXIST)
 			break;
 	}
@@ -382,7 +382,7 @@ int hosted_lock(const char *path, int *fd, u64 *arena_bytes)
 {
 	int ret;
 
-	*fd = open(path, O_RDWR | O_CLOEXEC);
+	*fd = open_above(path, O_RDWR, 0);
 	if (*fd < 0)
 		return -errno;
 	ret = file_check(*fd, arena_bytes);

@@ -44,4 +44,10 @@ int shelf_fail(struct shelf_error *err, int error, const char *format, ...)
 /* The same for what opening a hosted shelf as its writer was refused with. */
 int shelf_fail_writer(struct shelf_error *err, int ret);
 
+/*
+ * As open(2), and never one of the first three descriptors, which a program may have been
+ * started without: what is written to standard error would go into a shelf.
+ */
+int open_above(const char *path, int flags, int mode);
+
 #endif /* LIBSHELF_INTERNAL_H */

@@ -129,7 +129,7 @@ static int open_hosted(struct shelf *s, const char *path)
 	if (s->flags & SHELF_OPEN_IOCTL)
 		return -EOPNOTSUPP;
 	/* NONBLOCK: a fifo must not keep us, and has no other effect on a file. */
-	s->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	s->fd = open_above(path, O_RDONLY | O_NONBLOCK, 0);
 	if (s->fd < 0)
 		return -errno;
 	ret = check_file(s, CONTROL_BYTES);
@@ -163,7 +163,7 @@ static int open_device(struct shelf *s, const char *name)
 	if (!name_valid(name))
 		return -EINVAL;
 	snprintf(path, sizeof(path), DEVICE_DIR "%s", name);
-	s->fd = open(path, O_RDONLY | O_CLOEXEC);
+	s->fd = open_above(path, O_RDONLY, 0);
 	if (s->fd < 0)
 		return -errno;
 	if (!(s->flags & SHELF_OPEN_IOCTL)) {

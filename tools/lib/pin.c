@@ -50,7 +50,7 @@ static int pin_file(struct shelf_pin *pin)
 	if (getpid() == s->pid)
 		return 0;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", s->fd);
-	pin->fd = open(path, O_RDONLY | O_CLOEXEC);
+	pin->fd = open_above(path, O_RDONLY, 0);
 	return pin->fd < 0 ? -errno : 0;
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "ctl.h"
+#include "input.h"
 
 /**
  * struct batch - a file of commands on its way
@@ -23,6 +24,8 @@ struct batch {
 	bool force;
 	int status;
 };
+
+bool stdin_is_batch;
 
 /* From behind the quote to behind its like, or NULL: there is none. */
 static char *unquote(char *from, char **to, char quote)
@@ -86,6 +89,7 @@ static int run_command(const struct batch *b, int words, char **word)
 
 	refused_as = refused;
 	snprintf(why, sizeof(why), "this command ended with status %d", status);
+	flush_out();
 	if (status)
 		fail_at(status, 0, b->file, b->number, 0, why);
 	json_output = json;
@@ -127,7 +131,7 @@ static void run_lines(struct batch *b)
 		b->number++;
 		status = run_line(b, text, (size_t)n);
 		b->status = b->status ? b->status : status;
-		if (fflush(stdout))
+		if (flush_out())
 			break;
 		errno = 0;
 	}
@@ -148,7 +152,8 @@ int run_batch(const struct args *a)
 
 	if (a->outer)
 		return fail(STATUS_USAGE, 0, "a batch in a batch");
-	if (strcmp(b.file, "-"))
+	stdin_is_batch = !strcmp(b.file, "-");
+	if (!stdin_is_batch)
 		b.in = fopen(b.file, "re");
 	if (!b.in)
 		return fail(STATUS_REFUSED, -errno, "%s: %s", b.file, strerror(errno));

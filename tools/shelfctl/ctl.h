@@ -143,6 +143,8 @@ int fail_at(int status, int error, const char *file, __u64 line, size_t column,
 void put_string(FILE *to, const char *text);
 /* The same for what is no error. */
 void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Standard output: 0, or the first error that it had. */
+int flush_out(void);
 bool is_hosted(const struct args *a);
 int open_shelf(const struct args *a, struct shelf **out);
 

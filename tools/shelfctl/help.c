@@ -43,6 +43,7 @@ static const char input_format[] =
 "  {\"op\":\"delete\",\"product\":42}\n"
 "  {\"op\":\"add\",\"catalog\":7,\"products\":[42,43]}\n"
 "  {\"op\":\"remove\",\"catalog\":7,\"products\":[43]}\n"
+"  {\"op\":\"set\",\"catalog\":7,\"products\":[42,44]}\n"
 "  {\"op\":\"delete\",\"catalog\":7}\n"
 "  {\"op\":\"sequence\",\"source\":\"prices/3\",\"first\":100,\"last\":149,\"no_gap\":true}\n"
 "  {\"op\":\"source\",\"source\":\"prices/3\",\"last\":149}\n"
@@ -136,7 +137,8 @@ int run_help(const struct args *a)
 
 int run_version(const struct args *a)
 {
-	(void)a;
+	if (a->words)
+		return fail(STATUS_USAGE, 0, "version takes no %s", a->word[0]);
 	if (json_output)
 		print_document("\"version\":\"%s\",\"abi\":%d", SHELF_VERSION,
 			       SHELF_ABI_VERSION);

@@ -133,6 +133,8 @@ int input_open(struct input *in, const char *name)
 	struct stat st;
 
 	*in = (struct input){ .name = name, .fd = STDIN_FILENO };
+	if (!strcmp(name, "-") && stdin_is_batch)
+		return fail(STATUS_USAGE, 0, "-: standard input is the batch");
 	if (strcmp(name, "-"))
 		in->fd = open(name, O_RDONLY | O_CLOEXEC);
 	if (in->fd < 0)

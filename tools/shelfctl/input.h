@@ -41,6 +41,9 @@ struct input {
 	char *buffer;
 };
 
+/* A batch reads its own commands there: nobody else may. */
+extern bool stdin_is_batch;
+
 /* @name: "-" is standard input. Returns a status, having told. */
 int input_open(struct input *in, const char *name);
 void input_close(struct input *in);

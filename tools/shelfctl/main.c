@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-#include <errno.h>
 #include <string.h>
 
 #include "ctl.h"
@@ -7,10 +6,11 @@
 /* A full disk or closed pipe shows up here at the latest. */
 static int finish(int status)
 {
-	errno = 0;
-	if (fflush(stdout) || ferror(stdout))
-		return fail(STATUS_REFUSED, -errno, "standard output: %s",
-			    errno ? strerror(errno) : "write error");
+	int error = flush_out();
+
+	if (error || ferror(stdout))
+		return fail(STATUS_REFUSED, error, "standard output: %s",
+			    error ? strerror(-error) : "write error");
 	return status;
 }
 

@@ -59,7 +59,7 @@ static int tell(struct monitor *m, const struct shelf_event *e)
 		return 0;
 	(json_output ? print_json : print_text)(e);
 	m->left--;
-	return fflush(stdout);
+	return flush_out();
 }
 
 static int monitor_kernel(struct monitor *m)
@@ -102,7 +102,7 @@ static int wait_file(struct monitor *m, const struct shelf *s)
 		if (ret)
 			return ret;
 		print_generation(m);
-		if (fflush(stdout))
+		if (flush_out())
 			return 0;	/* main() tells */
 	}
 	return 0;

@@ -132,6 +132,17 @@ void *xalloc(void *old, size_t n, size_t size)
 	return new;
 }
 
+/* The first reason stays: later ones tell less. */
+int flush_out(void)
+{
+	static int first;
+
+	errno = 0;
+	if (fflush(stdout) && !first)
+		first = errno ? -errno : -EIO;
+	return first;
+}
+
 bool is_hosted(const struct args *a)
 {
 	return a->shelf && !strncmp(a->shelf, "hosted:", 7);

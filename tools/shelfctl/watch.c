@@ -27,7 +27,7 @@ int watch(const struct args *a, const struct shelf *s, int (*look)(void *arg), v
 		status = look(arg);
 		if (status && status != STATUS_ABSENT)
 			return status;
-		if (fflush(stdout))
+		if (flush_out())
 			return STATUS_OK;	/* main() tells */
 		ret = shelf_wait(s, generation + 1, -1, NULL);
 	} while (!ret);
