@@ -51,7 +51,8 @@ static void check_line(const struct line *l)
 		FAIL("kind %u", l->kind);
 	if (l->change.fields & SHELF_ATTRS && l->change.attrs_len > SHELF_ATTRS_MAX)
 		FAIL("%u attribute bytes", l->change.attrs_len);
-	if ((l->kind == SHELF_OP_CATALOG_ADD || l->kind == SHELF_OP_CATALOG_REMOVE) !=
+	if (l->kind != LINE_SET &&
+	    (l->kind == SHELF_OP_CATALOG_ADD || l->kind == SHELF_OP_CATALOG_REMOVE) !=
 	    (l->members_count > 0))
 		FAIL("%zu members", l->members_count);
 }
