@@ -10,7 +10,6 @@
  * percentile and at most. The time of a message begins when librdkafka is given it; a
  * reader looks at the shelf each 50 us. The topic has one partition and nothing in it.
  */
-#include <errno.h>
 #include <pthread.h>
 #include <librdkafka/rdkafka.h>
 #include <stdlib.h>
