@@ -147,7 +147,7 @@ guest-tests: $(GUEST) $(O)/torture/torture follow-tests
 $(O)/debug/sweep: $(wildcard selftests/debug/*.[ch]) $(GUEST_LIB) $(wildcard selftests/guest/lib/*.h) tools FORCE
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS) -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
-		-Wno-missing-field-initializers -o $@ $(addprefix selftests/debug/,sweep.c steps.c fault.c) $(GUEST_LIB) \
+		-Wno-missing-field-initializers -o $@ $(wildcard selftests/debug/*.c) $(GUEST_LIB) \
 		$(O)/tools/libshelf.a $(LIBS)
 
 # On kernels that are built for it once, and kept in ~/.cache/shelf.

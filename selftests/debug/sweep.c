@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
  * P5, P8: every allocation that the module asks for fails once, and every copy from
- * and to user memory: for each step of steps.c the first, then the second, until
+ * and to user memory: for each step the first, then the second, until
  * nothing of it fails any more. After each the last generation answers as before, by
  * ioctl and mapped; what was refused left nothing behind; and the same call succeeds.
  * Leaks are found afterwards, by kmemleak (selftests/vm/init).
@@ -24,6 +24,7 @@
 
 #define NTH_MAX		20000U
 #define NTH_ALIKE	64U
+#define MISSES		5U	/* a number is passed over now and then */
 
 static const struct shelf_settings world_settings = {
 	.max_bytes = 64 << 20, .quarantine_ms = -1,
@@ -159,24 +160,40 @@ static unsigned int count_points(struct site *s, const struct step *t, struct ta
 	return nth;
 }
 
+/* From @nth on, until so many in a row did not come. Sets @last. */
+static const char *go_through(struct site *s, const struct step *t, unsigned int nth,
+			      struct tally *tally, unsigned int *last, int *ret)
+{
+	unsigned int missed = 0;
+	const char *wrong;
+	int hit;
+
+	for (; missed < MISSES && nth < NTH_MAX; nth += step_from(t, nth)) {
+		*last = nth;
+		wrong = strike(s, t, nth, tally, ret, &hit);
+		if (wrong)
+			return wrong;
+		missed = hit ? 0 : missed + 1;
+	}
+	return nth < NTH_MAX ? NULL : "there is no end of it";
+}
+
 static bool sweep(struct site *s, const struct step *t, unsigned int number)
 {
 	struct tally tally = { 0 };
 	const char *wrong = NULL;
-	unsigned int nth = 1, last = 0;
-	int ret = 0, hit = 1;
+	unsigned int nth = 1, last = 0, times = 0;
+	int ret = 0;
 
 	if (t->last) {
 		nth = count_points(s, t, &tally, &wrong, &ret);
 		printf("# %s: about %u\n", t->name, nth);
 		nth = nth > t->last ? nth - t->last : 1;
 	}
-	for (; hit && !wrong && nth < NTH_MAX; nth += step_from(t, nth)) {
-		last = nth;
-		wrong = strike(s, t, nth, &tally, &ret, &hit);
-	}
-	if (!wrong && hit)
-		wrong = "there is no end of it";
+	do {
+		if (!wrong)
+			wrong = go_through(s, t, nth, &tally, &last, &ret);
+	} while (!wrong && ++times < t->times);
 	if (!wrong && tally.failed < t->least)
 		wrong = "too few failures";
 	if (wrong)
@@ -220,12 +237,13 @@ static int stage(struct site *s, const struct step *t)
 }
 
 /* Those whose names have @asked in them, if it isn't NULL. Negative: bail out. */
-static int sweep_all(struct site *s, const char *asked, unsigned int *n)
+static int sweep_all(struct site *s, const struct step *steps, unsigned int count,
+		     const char *asked, unsigned int *n)
 {
 	unsigned int i;
 	int bad = 0;
 
-	for (i = 0; i < step_count; i++) {
+	for (i = 0; i < count; i++) {
 		if (asked && !strstr(steps[i].name, asked))
 			continue;
 		if (stage(s, &steps[i]))
@@ -248,8 +266,9 @@ static void grow_stack(void)
 int main(int argc, char **argv)
 {
 	struct site s = { .other = "other", .fd = -1, .ko = argc > 1 ? argv[1] : "" };
+	const char *asked = argc > 2 ? argv[2] : NULL;
 	unsigned int n = 0;
-	int bad, ret;
+	int bad = -1, more = -1, ret;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	grow_stack();
@@ -259,9 +278,12 @@ int main(int argc, char **argv)
 	}
 	s.k.fd = -1;
 	s.buffer = malloc(WORLD_BUFFER);
-	bad = s.buffer ? sweep_all(&s, argc > 2 ? argv[2] : NULL, &n) : -1;
+	if (s.buffer)
+		bad = sweep_all(&s, admin_steps, admin_step_count, asked, &n);
+	if (bad >= 0)
+		more = sweep_all(&s, read_steps, read_step_count, asked, &n);
 	free(s.buffer);
-	if (bad < 0) {
+	if (more < 0) {
 		puts("Bail out! no shelf to work on");
 		return 2;
 	}
@@ -269,5 +291,5 @@ int main(int argc, char **argv)
 	ret = module_unload_soon();
 	printf("%s %u - nothing keeps the module\n", ret ? "not ok" : "ok", n + 1);
 	printf("1..%u\n", n + 1);
-	return bad || ret || !n;
+	return bad || more || ret || !n;
 }
