@@ -14,14 +14,18 @@
  * scheduler for a moment. Older QEMUs run on with one that is no longer there, and the
  * guest hangs; on lines that only we run it can't happen.
  */
+int trace_prepare(void)
+{
+	if (access(TRACE_EVENTS, F_OK))
+		mount("tracefs", TRACING, "tracefs", 0, NULL);
+	return write_file(TRACING "/options/record-cmd", "0");
+}
+
 int trace_enable(const char *event, bool on)
 {
 	char path[128];
-	int ret;
+	int ret = trace_prepare();
 
-	if (access(TRACE_EVENTS, F_OK))
-		mount("tracefs", TRACING, "tracefs", 0, NULL);
-	ret = write_file(TRACING "/options/record-cmd", "0");
 	if (ret)
 		return ret;
 	snprintf(path, sizeof(path), TRACE_EVENTS "%s/enable", event);

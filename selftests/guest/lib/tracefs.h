@@ -10,6 +10,8 @@
 #define TRACE_EVENTS	"/sys/kernel/tracing/events/shelf"
 #define TRACE_LINE	512
 
+/* Before all else. 0 or a negative errno. */
+int trace_prepare(void);
 /* @event: "/shelf_pin", or "" for all. 0 or a negative errno. */
 int trace_enable(const char *event, bool on);
 /* The next "name=... generation=..." of @event about shelf @name; @f from trace_open(). */
