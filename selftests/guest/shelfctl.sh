@@ -143,14 +143,26 @@ seen() # FILE N: until N lines have come
 	done
 	return 1
 }
+listen() # PID...: until each has a socket and sleeps
+{
+	local i pid text
+	for pid; do
+		for ((i = 0; i < 200; i++)); do
+			read -r text <"/proc/$pid/stat" || return
+			[[ ${text##*) } != S* || $(ls -l "/proc/$pid/fd") != *socket:* ]] || continue 2
+			sleep 0.05
+		done
+		return 1
+	done
+}
 shelfctl monitor >"$dir/events" 2>"$dir/events.err" &
 all=$!
-timeout 60 shelfctl monitor other -j --limit 3 >"$dir/events.other" 2>&1 &
+shelfctl monitor other -j --limit 3 >"$dir/events.other" 2>&1 &
 other=$!
 shelfctl product get tool 1 --watch >"$dir/watched" 2>&1 &
 watcher=$!
 seen "$dir/watched" 1
-sleep 1	# nothing tells when the other two listen
+check 'both monitors listen' listen "$all" "$other"
 shelfctl create other --max-bytes 16M
 printf '{"op":"put","product":1}\n{"op":"delete","product":2}\n' | shelfctl apply other - >/dev/null
 printf '{"op":"patch","product":1,"stock":61}\n' >"$dir/patch"

@@ -256,14 +256,6 @@ background() {
 	pid=$!
 }
 
-# opened : until what is in the background has the shelf open
-opened() {
-	for _ in $(seq 200); do
-		! grep -qs "/$shelf\$" "/proc/$pid/maps" || return 0
-		sleep 0.05
-	done
-}
-
 # seen N : until N lines have come, for ten seconds at most
 seen() {
 	for _ in $(seq 200); do
@@ -340,7 +332,7 @@ check "a shelf that isn't there" 1 '' 'No such file'
 
 run create --max-bytes 64M
 background monitor
-opened
+waiting "/$shelf" "$pid"
 commit '{"op":"put","product":1}'
 seen 1
 commit '{"op":"put","product":2}'
@@ -354,7 +346,7 @@ check "monitor of a file" 0
 compare "tells its generations and its end" <(printf 'watch.shelf %s\n' 'committed generation 2' 'committed generation 3' destroyed)
 run create --max-bytes 64M
 background -j shelf monitor --limit 1
-opened
+waiting "/$shelf" "$pid"
 commit '{"op":"put","product":1}'
 wait $pid
 status=$?

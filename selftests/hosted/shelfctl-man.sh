@@ -63,9 +63,12 @@ prepare() {
 
 # What monitor is to see.
 events() {
-	sleep 1
+	waiting "$PWD/prices.shelf"
 	echo '{"op":"put","product":1}' | "$ctl" --hosted prices.shelf apply - >some
-	sleep 1
+	for _ in $(seq 200); do
+		[ ! -s printed ] || break
+		sleep 0.05
+	done
 	"$ctl" --hosted prices.shelf destroy
 }
 

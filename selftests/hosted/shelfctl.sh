@@ -607,8 +607,8 @@ mkfifo pipe
 "$ctl" --hosted a.shelf apply pipe >out 2>err &
 writer=$!
 exec 9>pipe
-printf '{"op":"put","product":31337}\n' >&9
-sleep 0.2
+# More than a pipe holds: once it is written, the writer reads.
+for ((i = 0; i < 4000; i++)); do echo '{"op":"put","product":31337}'; done >&9
 run apply few.jsonl
 check "a second writer" 1 '' 'another writer'
 run destroy

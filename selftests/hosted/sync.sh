@@ -266,14 +266,19 @@ check "it is not there" 3
 
 mkfifo fifo
 cp b.out wanted.out
-# beside TRIES COMMITS : each time that sync has read the shelf it is changed
+# beside TRIES COMMITS : each time that sync has read the shelf, and waits for the file,
+# it is changed
 beside() {
 	local n
 
 	"$ctl" --hosted a sync fifo --tries "$1" >out 2>err </dev/null &
 	pid=$!
 	for ((n = 1; n <= $1; n++)); do
-		sleep 1
+		for ((i = 1; n > 1 && i < 200; i++)); do
+			! grep -q "try $((n - 1)) of" err || break
+			sleep 0.05
+		done
+		waiting /a "$pid"
 		[ "$n" -gt "$2" ] || echo "{\"op\":\"put\",\"product\":$n,\"stock\":$seed$n}" |
 			"$ctl" --hosted a apply - >other 2>&1 || cat other
 		timeout 20 sh -c 'cat wanted.out >fifo' || echo "# sync did not read it again"
