@@ -211,6 +211,23 @@ static void *walk_on(void *arg)
 }
 
 #define WALKERS		6
+#define COMMITS		300U		/* at least; and so many answers */
+#define ANSWERS		2000U
+
+static unsigned int answers(const struct walker *w)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < WALKERS; i++)
+		n += __atomic_load_n(&w[i].right, __ATOMIC_RELAXED);
+	return n;
+}
+
+/* On a slow machine it takes longer. */
+static bool walked_enough(const struct kit *k, const struct walker *w, unsigned int commits)
+{
+	return commits >= COMMITS && answers(w) >= ANSWERS && value(k, "revoked_pins") >= 200;
+}
 
 TEST_F_TIMEOUT(pin_race, revoked_in_a_walk, 240)
 {
@@ -224,7 +241,7 @@ TEST_F_TIMEOUT(pin_race, revoked_in_a_walk, 240)
 		w[i] = (struct walker){ .name = self->k.name, .which = i };
 		ASSERT_EQ(0, pthread_create(&thread[i], NULL, walk_on, &w[i]));
 	}
-	while ((now_ns() < until || value(&self->k, "revoked_pins") < 200) && !ret) {
+	while ((now_ns() < until || !walked_enough(&self->k, w, commits)) && !ret) {
 		ret = world_put_no_wait(&self->k);
 		if (!(commits++ % 64))
 			shelf_trim(self->k.name, 0, NULL, NULL);

@@ -151,9 +151,10 @@ static void on_alarm(int signal)
 	alarms++;
 }
 
+/* And again, in case that the first comes before what it is to interrupt; 0: no more. */
 static void alarm_in(unsigned int ms, int flags)
 {
-	const struct itimerval t = { .it_value.tv_usec = ms * 1000 };
+	const struct itimerval t = { { .tv_usec = ms * 1000 }, { .tv_usec = ms * 1000 } };
 	struct sigaction a = { .sa_handler = on_alarm, .sa_flags = flags };
 
 	sigaction(SIGALRM, &a, NULL);
@@ -172,12 +173,14 @@ TEST_F(wait, is_interrupted)
 	/* Begun anew its time would be anew, too. */
 	alarm_in(200, SA_RESTART);
 	EXPECT_EQ(-EINTR, wait_for(self->fd, 2, 20000 * MS, &now));
-	EXPECT_EQ(3, alarms);
+	EXPECT_LE(3, alarms);
+	alarms = 0;
 	alarm_in(100, SA_RESTART);
 	pid = later(&self->k, commit_anew, 400);
 	EXPECT_EQ(0, wait_for(self->fd, 2, FOREVER, &now));
 	EXPECT_EQ(2, now);
-	EXPECT_EQ(4, alarms);
+	EXPECT_LT(0, alarms);
+	alarm_in(0, SA_RESTART);
 	EXPECT_EQ(0, ended(pid));
 }
 
@@ -257,6 +260,7 @@ TEST_F(wait, read_waits)
 	ASSERT_EQ(8, read(self->fd, got, sizeof(got)));
 	alarm_in(200, 0);
 	EXPECT_EQ(-EINTR, ERRNO(read(self->fd, got, 8)));
+	alarm_in(0, 0);
 	pid = later(&self->k, commit_anew, 200);
 	EXPECT_EQ(8, read(self->fd, got, sizeof(got)));
 	EXPECT_EQ(2, got[0]);

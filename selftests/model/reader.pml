@@ -540,7 +540,11 @@ proctype mapped(byte me, rounds)
 		   }
 		WALK_LOADS(DID(BEGIN) || guess, wrong_mapped)
 #else
+#ifdef BREAK_TOLD
+		LOAD(BEGIN, true, w, CURRENT)
+#else
 		LOAD(BEGIN, DID(TOLD), w, CURRENT)
+#endif
 		WALK_LOADS(DID(BEGIN), wrong_mapped)
 #endif
 #ifdef BREAK_FENCE

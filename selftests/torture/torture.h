@@ -189,6 +189,8 @@ void torment(void);
 
 /* report.c: prints it. True: all is well. */
 u64 tally_reads(void);
+/* There was some of all that is counted: a test without reads, reuse or torment shows nothing. */
+bool all_happened(void);
 bool report(void);
 
 #endif /* TORTURE_H */
