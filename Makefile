@@ -18,7 +18,7 @@ all: modules tools
 help:
 	@echo 'make            build the module for every kernel with headers here, and the tools'
 	@echo 'make demo       the main job on this machine'"'"'s own Debian archive, in a VM'
-	@echo 'make check      the tests that fit into some 35 minutes, on both kernels, in VMs'
+	@echo 'make check      the tests that fit into some 40 minutes, on both kernels, in VMs'
 	@echo 'make check-hosted  the tests that need no VM'
 	@echo 'make check-guest   the tests in VMs'
 	@echo 'make check-static  sparse, coccinelle, checkpatch, clang-tidy, shellcheck, the ABI page'

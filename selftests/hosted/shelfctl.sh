@@ -18,6 +18,9 @@
 cd "$(dirname "$0")" || exit 1
 ctl=$(realpath "${SHELFCTL:-../../build/tools/shelfctl}")
 export shelf=a.shelf
+seed=${1:-$RANDOM}
+echo "# shelfctl.sh $seed"
+RANDOM=$seed
 # shellcheck source=/dev/null
 . ./shelfctl-lib
 
