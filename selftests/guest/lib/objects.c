@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,7 @@
 
 #define OBJECTS	TRACE_EVENTS "/shelf_object"
 #define COUNT	"hist:keys=kind:vals=change"
-#define TRIES	100U		/* of 20 ms */
+#define TRIES	1000U		/* of 20 ms */
 
 int objects_begin(void)
 {
@@ -23,8 +24,11 @@ int objects_end(void)
 	return write_file(OBJECTS "/trigger", "!" COUNT);
 }
 
-/* "{ kind: page } hitcount: 12  change: 0", and "Hits: 12" at the end. */
-static int look(long long *hits)
+/*
+ * "{ kind: page } hitcount: 12  change: 0", and "Hits: 12" at the end. @tell: of what
+ * is left.
+ */
+static int look(long long *hits, bool tell)
 {
 	FILE *f = fopen(OBJECTS "/hist", "re");
 	char line[TRACE_LINE];
@@ -36,9 +40,13 @@ static int look(long long *hits)
 	while (fgets(line, sizeof(line), f)) {
 		const char *at = strstr(line, "change:");
 
-		if (!strncmp(line, "{ kind:", 7))
-			left += !at || strtoll(at + 7, NULL, 10);
-		else if ((at = strstr(line, "Hits:")))
+		if (!strncmp(line, "{ kind:", 7)) {
+			bool some = !at || strtoll(at + 7, NULL, 10);
+
+			left += some;
+			if (some && tell)
+				printf("# left: %s", line);
+		} else if ((at = strstr(line, "Hits:")))
 			*hits = strtoll(at + 5, NULL, 10);
 	}
 	fclose(f);
@@ -49,7 +57,7 @@ long long objects_seen(void)
 {
 	long long hits;
 
-	look(&hits);
+	look(&hits, false);
 	return hits;
 }
 
@@ -58,11 +66,11 @@ int objects_left(void)
 {
 	unsigned int tries;
 	long long hits;
-	int left = look(&hits);
+	int left = look(&hits, false);
 
-	for (tries = 0; left && tries < TRIES; tries++) {
+	for (tries = 1; left && tries <= TRIES; tries++) {
 		sleep_ms(20);
-		left = look(&hits);
+		left = look(&hits, tries == TRIES);
 	}
 	return left;
 }
