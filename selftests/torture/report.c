@@ -36,6 +36,13 @@ void event_of_others(enum event what, u64 n)
 	pthread_mutex_unlock(&lock);
 }
 
+void event_is(enum event what, u64 n)
+{
+	pthread_mutex_lock(&lock);
+	__atomic_store_n(&shared->others.events[what], n, __ATOMIC_RELAXED);
+	pthread_mutex_unlock(&lock);
+}
+
 static void add(u64 *to, const u64 *from, size_t n)
 {
 	while (n--)

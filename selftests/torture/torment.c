@@ -135,9 +135,11 @@ static bool enough(void)
 
 	if (flag(&shared->stop))
 		return true;
-	return seconds >= options.seconds && (u32)word >= options.commits &&
-	       tally_reads() >= options.reads &&
-	       (all_happened() || seconds >= PATIENCE * options.seconds);
+	if (seconds < options.seconds || (u32)word < options.commits ||
+	    tally_reads() < options.reads)
+		return false;
+	writer_note();
+	return all_happened() || seconds >= PATIENCE * options.seconds;
 }
 
 static void end(int i, u64 until)

@@ -163,11 +163,15 @@ void fault(struct tally *t, enum fault what, const char *format, ...)
 /* The same of anybody who is no reader. */
 void fault_of_others(enum fault what, const char *message);
 void event_of_others(enum event what, u64 n);
+/* So many there are. */
+void event_is(enum event what, u64 n);
 
 /* writer.c */
 int writer_open(void);		/* makes the shelf, and the first batch */
 void writer_start(void);	/* a thread; and one that trims a kernel shelf */
 void writer_stop(void);
+/* What the shelf itself has counted up to now. */
+void writer_note(void);
 /* When all readers are gone: what is still held? Notes events too. */
 void writer_settle(void);
 void writer_close(void);
@@ -189,7 +193,7 @@ void torment(void);
 
 /* report.c: prints it. True: all is well. */
 u64 tally_reads(void);
-/* There was some of all that is counted: a test without reads, reuse or torment shows nothing. */
+/* There was some of all that a test needs to have shown anything. */
 bool all_happened(void);
 bool report(void);
 

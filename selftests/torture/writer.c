@@ -331,9 +331,21 @@ static void settle_kernel(void)
 	}
 	if (left)
 		fault_of_others(RETAINED, "bytes or pins, as sysfs says");
-	event_of_others(EARLY_REUSES, attribute("early_reuses"));
-	event_of_others(REVOCATIONS, attribute("revoked_pins"));
-	event_of_others(RETURNED, attribute("returned_bytes") / SHELF_CHUNK_BYTES);
+}
+
+static u64 counted(const u64 *word)
+{
+	return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+
+void writer_note(void)
+{
+	const struct store *st = hosted ? &hosted->store : NULL;
+
+	event_is(EARLY_REUSES, st ? counted(&st->early_reuses) : attribute("early_reuses"));
+	event_is(REVOCATIONS, st ? counted(&st->revocations) : attribute("revoked_pins"));
+	event_is(RETURNED, st ? counted(&st->returned_chunks) :
+			   attribute("returned_bytes") / SHELF_CHUNK_BYTES);
 }
 
 /* model_account() aborts if any page or slot is neither free nor reachable. */
@@ -366,9 +378,6 @@ static void settle_hosted(void)
 		fault_of_others(RETAINED, "bytes or pins");
 	if (!all_accounted())
 		fault_of_others(RETAINED, "pages that the newest snapshot has not");
-	event_of_others(EARLY_REUSES, st->early_reuses);
-	event_of_others(REVOCATIONS, st->revocations);
-	event_of_others(RETURNED, st->returned_chunks);
 }
 
 void writer_settle(void)
@@ -377,6 +386,7 @@ void writer_settle(void)
 		settle_hosted();
 	else
 		settle_kernel();
+	writer_note();
 }
 
 void writer_close(void)
