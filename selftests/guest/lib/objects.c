@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,53 +25,51 @@ int objects_end(void)
 	return write_file(OBJECTS "/trigger", "!" COUNT);
 }
 
-/*
- * "{ kind: page } hitcount: 12  change: 0", and "Hits: 12" at the end. @tell: of what
- * is left.
- */
-static int look(long long *hits, bool tell)
+/* "Hits: 12" */
+static bool total(const char *line, const char *name, unsigned long long *to)
 {
-	FILE *f = fopen(OBJECTS "/hist", "re");
-	char line[TRACE_LINE];
-	int left = 0;
+	const char *at = strstr(line, name);
 
-	*hits = -1;
-	if (!f)
-		return -1;
-	while (fgets(line, sizeof(line), f)) {
-		const char *at = strstr(line, "change:");
-
-		if (!strncmp(line, "{ kind:", 7)) {
-			bool some = !at || strtoll(at + 7, NULL, 10);
-
-			left += some;
-			if (some && tell)
-				printf("# left: %s", line);
-		} else if ((at = strstr(line, "Hits:")))
-			*hits = strtoll(at + 5, NULL, 10);
-	}
-	fclose(f);
-	return *hits < 0 ? -1 : left;
+	if (at)
+		*to = strtoull(at + strlen(name), NULL, 10);
+	return at;
 }
 
-long long objects_seen(void)
+/* "{ kind: page } hitcount: 12  change: 0", then totals. */
+static int look(struct objects *o, bool tell)
 {
-	long long hits;
+	FILE *f = fopen(OBJECTS "/hist", "re");
+	unsigned long long change;
+	char line[TRACE_LINE];
+	bool whole = false;
 
-	look(&hits, false);
-	return hits;
+	if (!f)
+		return -errno;
+	*o = (struct objects){ 0 };
+	while (fgets(line, sizeof(line), f)) {
+		if (!strncmp(line, "{ kind:", 7)) {
+			if (total(line, "change:", &change) && !change)
+				continue;
+			o->left++;
+			if (tell)
+				printf("# left: %s", line);
+		} else if (!total(line, "Hits:", &o->seen)) {
+			whole |= total(line, "Dropped:", &o->dropped);
+		}
+	}
+	fclose(f);
+	return whole ? 0 : -EPROTO;
 }
 
 /* What a worker frees takes a moment. */
-int objects_left(void)
+int objects_count(struct objects *o)
 {
 	unsigned int tries;
-	long long hits;
-	int left = look(&hits, false);
+	int ret = look(o, false);
 
-	for (tries = 1; left && tries <= TRIES; tries++) {
+	for (tries = 1; !ret && o->left && !o->dropped && tries <= TRIES; tries++) {
 		sleep_ms(20);
-		left = look(&hits, tries == TRIES);
+		ret = look(o, tries == TRIES);
 	}
-	return left;
+	return ret;
 }

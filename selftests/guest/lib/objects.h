@@ -7,12 +7,24 @@
 #ifndef GUEST_OBJECTS_H
 #define GUEST_OBJECTS_H
 
+/**
+ * struct objects - what was counted
+ * @seen: how many came or went
+ * @left: kinds of which some are left
+ * @dropped: not counted. Where two CPUs come first with a kind the kernel has one wait for
+ *	the other, but not for long: if the host stops that one meanwhile, it drops an
+ *	event, and @left says nothing.
+ */
+struct objects {
+	unsigned long long seen;
+	unsigned long long dropped;
+	unsigned int left;
+};
+
 /* 0 or a negative errno. */
 int objects_begin(void);
 int objects_end(void);
-/* How many came or went. */
-long long objects_seen(void);
-/* How many kinds there are of which some are left, a moment later; -1: unknown. */
-int objects_left(void);
+/* Waits for what is left to go, twenty seconds at most, and says what does not. */
+int objects_count(struct objects *o);
 
 #endif /* GUEST_OBJECTS_H */
