@@ -199,17 +199,12 @@ const struct step admin_steps[] = {
 	{ "SHELF_CMD_SET", NULL, set, .least = 48 },
 	{ "multicast", connect_anew, join, leave_batch, .least = 2 },
 	{ "a batch, aborted", connect_anew, stage_one, leave_batch, .least = 38 },
-	{ "commit", NULL, commit, .least = 75, .commits = true },
-	{ "commit, in the worker", NULL, commit, .who = FAULT_WORKER, .least = 22,
-	  .commits = true },
-	{ "commit, NO_WAIT, in the worker", NULL, commit_no_wait, .who = FAULT_WORKER,
-	  .least = 20, .commits = true },
 	{ "commit of sequences, guarded", other_make_sourced, commit_next, other_end,
 	  .least = 75 },
 	{ "commit of sequences, guarded, in the worker", other_make_sourced, commit_next,
 	  other_end, .who = FAULT_WORKER, .least = 9 },
 	{ "check, in the worker", other_make_sourced, check_next, other_end,
-	  .who = FAULT_WORKER, .least = 5 },
+	  .who = FAULT_WORKER, .least = 9 },
 	{ "commit that grows, in the worker", other_make, fill, other_end,
 	  .who = FAULT_WORKER, .least = 13 },
 	{ "commit that grows by pages, in the worker", other_make_small, fill,
@@ -217,6 +212,12 @@ const struct step admin_steps[] = {
 	{ "trim, in the worker", thin_out, trim, other_end, .who = FAULT_WORKER,
 	  .least = 11 },
 	{ "trim", thin_out, trim, other_end, .least = 75 },
+	/* Last: a shelf of which much is free trims itself, later, and that is a generation. */
+	{ "commit", NULL, commit, .least = 75, .commits = true },
+	{ "commit, in the worker", NULL, commit, .who = FAULT_WORKER, .least = 22,
+	  .commits = true },
+	{ "commit, NO_WAIT, in the worker", NULL, commit_no_wait, .who = FAULT_WORKER,
+	  .least = 20, .commits = true },
 };
 
 const unsigned int admin_step_count = sizeof(admin_steps) / sizeof(admin_steps[0]);

@@ -279,9 +279,9 @@ int main(int argc, char **argv)
 	s.k.fd = -1;
 	s.buffer = malloc(WORLD_BUFFER);
 	if (s.buffer)
-		bad = sweep_all(&s, admin_steps, admin_step_count, asked, &n);
+		bad = sweep_all(&s, read_steps, read_step_count, asked, &n);
 	if (bad >= 0)
-		more = sweep_all(&s, read_steps, read_step_count, asked, &n);
+		more = sweep_all(&s, admin_steps, admin_step_count, asked, &n);
 	free(s.buffer);
 	if (more < 0) {
 		puts("Bail out! no shelf to work on");
