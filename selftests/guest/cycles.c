@@ -187,7 +187,7 @@ TEST_F_TIMEOUT(cycles, while_it_is_read, 86400)
 			TH_LOG("%u cycles", i + 1);
 	}
 	end_readers(self->reader);
-	EXPECT_GT(1 + n / 20, uncounted);
+	EXPECT_GT(2 + n / 20, uncounted);	/* one may be, of few */
 	TH_LOG("%u cycles, of which the kernel did not count all of %u", n, uncounted);
 	for (i = 0; i < READERS; i++) {
 		TH_LOG("reader %u: %lu opens, %lu reads", i, self->tally->opened[i],
