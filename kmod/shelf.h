@@ -121,6 +121,7 @@ struct shelf_chunk {
  * @trimmed_free: least free pages since the last one was over
  * @trimmed_ns, @trim_failed: when that was, and that it could not do all
  * @trim_asked: when its last step began
+ * @trim_waits_ns: when it began to wait for the end of quarantine, or 0
  * @trim_over: all that is left of it is to give chunks back
  * @wait: pollers and waiters for a generation
  */
@@ -155,10 +156,11 @@ struct shelf {
 	struct delayed_work trim;
 	bool gone;			/* its works are to ask for no more */
 	atomic64_t trims_asked;
-	u64 trims_done;			/* of these; the worker's, as the next five */
+	u64 trims_done;			/* of these; the worker's, as the next six */
 	u64 trim_asked;
 	u64 trimmed_free;
 	u64 trimmed_ns;
+	u64 trim_waits_ns;
 	bool trim_failed;
 	bool trim_over;
 	struct work_struct release;

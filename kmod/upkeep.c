@@ -139,6 +139,7 @@ static enum trim_next trim_step(struct shelf *s)
 	enum trim_next next;
 	int ret;
 
+	s->trim_asked = atomic64_read(&s->trims_asked);
 	if (!s->store.trim.page)
 		shelf_reclaim(s);	/* what is free by now need not move */
 	mutex_lock(&s->commit_lock);
@@ -151,6 +152,7 @@ static enum trim_next trim_step(struct shelf *s)
 	trace_shelf_trim(s->name, report.generation, report.pages,
 			 READ_ONCE(s->store.arena.chunks), ret);
 	s->trim_failed = ret;
+	s->trim_waits_ns = next == TRIM_WAIT ? store_clock() : 0;
 	shelf_reclaim(s);
 	return next;
 }
@@ -168,21 +170,30 @@ static void trim_end(struct shelf *s)
 		queue_delayed_work(s->wq, &s->trim, s->trim_over);
 }
 
+/*
+ * In jiffies, for what has moved to leave quarantine. A pass that came before would find
+ * nothing to move, and be the last. Jiffies may lag behind our clock, and who hurries us
+ * is early as a rule, so that it is asked again whenever the work runs.
+ */
+static unsigned long trim_delay(const struct shelf *s)
+{
+	u64 end = s->trim_waits_ns + READ_ONCE(s->store.quarantine_ns), now = store_clock();
+
+	return s->trim_waits_ns && now < end ? nsecs_to_jiffies(end - now) + 1 : 0;
+}
+
 /* One step, so that commits get their turn in between. */
 void shelf_trim_work(struct work_struct *work)
 {
 	struct shelf *s = container_of(to_delayed_work(work), struct shelf, trim);
-	u64 delay = nsecs_to_jiffies(READ_ONCE(s->store.quarantine_ns)) + 2;
-	enum trim_next next = TRIM_OVER;
+	enum trim_next next = TRIM_WAIT;
 
-	if (!s->trim_over) {
-		s->trim_asked = atomic64_read(&s->trims_asked);
-		next = trim_step(s);
-	}
+	if (!trim_delay(s))
+		next = s->trim_over ? TRIM_OVER : trim_step(s);
 	if (next == TRIM_OVER)
 		trim_end(s);
 	else
-		queue_delayed_work(s->wq, &s->trim, next == TRIM_WAIT ? delay : 0);
+		queue_delayed_work(s->wq, &s->trim, trim_delay(s));
 }
 
 /* Quarantine may be shorter now than when it began to wait for its end. */

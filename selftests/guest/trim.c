@@ -8,8 +8,9 @@
  * under_readers: foreign bytes), or in arena_chunk_alloc() (the same: zeros hide what
  * is there); with arena_shrink() or table_merge() that do nothing; with single pages
  * that go back while a file is open, or not when the last is closed; without
- * trim_due() (by_itself), or shrink_shelf() (when_the_host_asks); and with EXPECT
- * compared to the newest generation, or not at all.
+ * trim_due() (by_itself), or shrink_shelf() (when_the_host_asks); with trim_delay() that
+ * is always 0 (waits_quarantine_out); and with EXPECT compared to the newest generation,
+ * or not at all.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -181,6 +182,34 @@ TEST_F_TIMEOUT(trim, gives_back, 720)
 	EXPECT_LT(before, shelf_generation(&self->reader));
 	TH_LOG("held %lld, after a trim %llu", self->peak, t.after);
 	EXPECT_EQ(0, put_products(&self->k, 1, 1, ATTRS, SALT));
+}
+
+/* Whatever hurries the worker, a trim is over when what it moved has left quarantine. */
+TEST_F_TIMEOUT(trim, waits_quarantine_out, 720)
+{
+	const struct shelf_settings slow = { .quarantine_ms = 2000 };
+	struct shelf_trimmed t;
+	unsigned int tries;
+	__u64 begin;
+	pid_t child;
+
+	ASSERT_EQ(0, shelf_set(self->k.name, &slow, NULL));
+	ASSERT_EQ(0, thin_out(&self->k));
+	begin = now_ns();
+	child = fork();
+	if (!child) {
+		for (tries = 0; tries < 100; tries++) {
+			shelf_set(self->k.name, &slow, NULL);
+			sleep_ms(50);
+		}
+		_exit(0);
+	}
+	EXPECT_EQ(0, shelf_trim(self->k.name, -1, &t, NULL));
+	EXPECT_LE(slow.quarantine_ms * 1000000ULL, now_ns() - begin);
+	if (!is_small(variant->small))	/* single pages stay while a file is open */
+		EXPECT_GE(LEFT, t.after);
+	EXPECT_EQ(child, waitpid(child, NULL, 0));
+	EXPECT_EQ(0, wrong_of_kept(&self->reader));
 }
 
 /* What only trims came after is what its sender knows. */
