@@ -149,17 +149,18 @@ static bool refused_target(const struct move *m)
 	return m->at + m->old > m->target && m->target + m->len > m->at;
 }
 
-/* What is at the target goes first, if only nothing were to be moved there. */
-static struct due due_nothing(const struct place *p, const struct move *m)
+/*
+ * What is at the target goes first: all of it, if nothing is to be moved there, or the
+ * old end is past the end of all addresses, which is no overlap.
+ */
+static struct due due_onto_itself(const struct place *p, const struct move *m)
 {
 	struct part q = { m->at - PLACE_AT, m->len };
 	struct cut c = place_cut(p, q);
 
-	if (m->target != m->at || !(m->flags & MREMAP_FIXED))
-		return refused(m->flags & MREMAP_DONTUNMAP ? EINVAL : EFAULT);
 	if (cut_tears(p, c))
 		return (struct due){ .error = EINVAL, .again = true };
-	return (struct due){ .error = EFAULT, .gone = c };
+	return (struct due){ .error = m->old ? EINVAL : EFAULT, .gone = c };
 }
 
 static struct due due_elsewhere(const struct place *p, const struct move *m)
@@ -168,8 +169,10 @@ static struct due due_elsewhere(const struct place *p, const struct move *m)
 	struct cut c = place_cut(p, rest);
 	struct due d = { .again = true };
 
+	if (m->target == m->at && m->flags & MREMAP_FIXED)
+		return due_onto_itself(p, m);
 	if (!m->old)
-		return due_nothing(p, m);
+		return refused(m->flags & MREMAP_DONTUNMAP ? EINVAL : EFAULT);
 	if (m->old > m->len)
 		d = due_less(p, m);
 	d.again = true;
