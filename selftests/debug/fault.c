@@ -115,19 +115,26 @@ static int left(int fd)
 	return atoi(text);
 }
 
+/* An idle worker may be gone, with what was asked of it. */
+static int take_back(int fd)
+{
+	if (pwrite(fd, "0", 1, 0) == 1 || pwrite(fd, "0", 1, 0) == 1)
+		return 0;
+	return errno == ESRCH ? 0 : -errno;
+}
+
 int fault_disarm(void)
 {
-	int hit = 0;
+	int hit = 0, ret;
 
 	while (count) {
 		int fd = armed[--count];
 
 		hit |= !left(fd);
-		if (pwrite(fd, "0", 1, 0) != 1 && pwrite(fd, "0", 1, 0) != 1)
-			hit = -errno;
+		ret = take_back(fd);
 		close(fd);
-		if (hit < 0)
-			break;
+		if (ret)
+			return ret;
 	}
 	return hit;
 }

@@ -205,8 +205,9 @@ const struct step admin_steps[] = {
 	  other_end, .who = FAULT_WORKER, .least = 9 },
 	{ "check, in the worker", other_make_sourced, check_next, other_end,
 	  .who = FAULT_WORKER, .least = 9 },
+	/* Where blocks are none it comes to be the next one. */
 	{ "commit that grows, in the worker", other_make, fill, other_end,
-	  .who = FAULT_WORKER, .least = 13 },
+	  .who = FAULT_WORKER, .least = 13, .stride = 41 },
 	{ "commit that grows by pages, in the worker", other_make_small, fill,
 	  other_end_small, .who = FAULT_WORKER, .least = 64, .stride = 41 },
 	{ "trim, in the worker", thin_out, trim, other_end, .who = FAULT_WORKER,
