@@ -255,7 +255,7 @@ TEST_F_TIMEOUT(trim, when_the_host_asks, 720)
 	ASSERT_EQ(0, shelf_batch_commit(b, NULL, NULL, NULL));
 	sleep_ms(1500);
 	EXPECT_EQ(0, sysfs_value(self->k.name, "trims"));
-	for (tries = 0; tries < 20 && !sysfs_value(self->k.name, "trims"); tries++) {
+	for (tries = 0; tries < 200 && !sysfs_value(self->k.name, "trims"); tries++) {
 		ASSERT_EQ(0, write_file("/proc/sys/vm/drop_caches", "2"));
 		sleep_ms(200);
 	}
