@@ -15,6 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/rseq.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../guest/lib/dev.h"
@@ -263,6 +265,18 @@ static void grow_stack(void)
 		room[i] = 0;
 }
 
+/*
+ * So is a page that can't be copied for the kernel's sake when we are scheduled again:
+ * that of our restartable sequences, which fork() has left shared.
+ */
+static int leave_rseq(void)
+{
+	if (!__rseq_size)
+		return 0;
+	return syscall(SYS_rseq, (char *)__builtin_thread_pointer() + __rseq_offset,
+		       sizeof(struct rseq), RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
+}
+
 int main(int argc, char **argv)
 {
 	struct site s = { .other = "other", .fd = -1, .ko = argc > 1 ? argv[1] : "" };
@@ -272,7 +286,7 @@ int main(int argc, char **argv)
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	grow_stack();
-	if (access(s.ko, R_OK) || fault_setup()) {
+	if (access(s.ko, R_OK) || leave_rseq() || fault_setup()) {
 		puts("Bail out! sweep MODULE.ko [STEP], on a kernel with fault injection");
 		return 2;
 	}
