@@ -41,7 +41,7 @@ struct retired {
  * @ops: staged in one batch, but for a page or two
  * @passes, @tries: begun; begun for want of room
  * @moves: the batch at hand moves something
- * @moved: the pass has
+ * @again: a pass that does may find more to do when quarantine is over
  */
 struct trim {
 	u32 page;
@@ -50,7 +50,7 @@ struct trim {
 	u32 passes;
 	u32 tries;
 	bool moves;
-	bool moved;
+	bool again;
 };
 
 /**
@@ -394,6 +394,11 @@ static inline void store_view(const struct store *st, struct shelf_view *v)
  * something has changed.
  */
 u64 store_reclaim(struct store *st);
+/* Whether something is in quarantine that was retired up to @generation. */
+static inline bool store_quarantines(const struct store *st, u64 generation)
+{
+	return st->first && st->first->generation <= generation;
+}
 /*
  * Gets free pages, come what may, but for pins if it is to spare them: see there.
  * ENOSPC, ENOMEM. May wait.

@@ -375,8 +375,6 @@ static int netlink_set(struct sk_buff *skb, struct genl_info *info)
 		WRITE_ONCE(s->require_expect, nla_get_u8(a[SHELF_A_REQUIRE_EXPECT]));
 	/* What is shorter now holds for what is there already. */
 	shelf_reclaim_soon(s);
-	if (a[SHELF_A_QUARANTINE_MS])
-		shelf_trim_hurry(s);
 	shelf_put(s);
 	return 0;
 }

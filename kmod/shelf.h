@@ -121,8 +121,9 @@ struct shelf_chunk {
  * @trimmed_free: least free pages since the last one was over
  * @trimmed_ns, @trim_failed: when that was, and that it could not do all
  * @trim_asked: when its last step began
- * @trim_waits_ns: when it began to wait for the end of quarantine, or 0
- * @trim_over: all that is left of it is to give chunks back
+ * @trim_waits: for what was retired up to this generation to leave quarantine; 0: for
+ *              nothing
+ * @trim_over: all that is left of it is to wait for that, and to give chunks back
  * @wait: pollers and waiters for a generation
  */
 struct shelf {
@@ -160,7 +161,7 @@ struct shelf {
 	u64 trim_asked;
 	u64 trimmed_free;
 	u64 trimmed_ns;
-	u64 trim_waits_ns;
+	u64 trim_waits;
 	bool trim_failed;
 	bool trim_over;
 	struct work_struct release;
@@ -361,7 +362,6 @@ void shelf_soon_work(struct work_struct *work);
 /* Returns a ticket: done once s->trims_done is not below it. Any context. */
 u64 shelf_trim_soon(struct shelf *s);
 void shelf_trim_work(struct work_struct *work);
-void shelf_trim_hurry(struct shelf *s);
 /* Something can be freed, or a lease may be shorter now; any context. */
 void shelf_reclaim_soon(struct shelf *s);
 

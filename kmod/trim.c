@@ -255,7 +255,8 @@ static void plan(struct store *st)
 		close_slabs(a, i);
 	close_chunks(a);
 	st->trim.page = a->max_chunks * CHUNK_PAGES;
-	st->trim.moved = false;
+	/* What is in quarantine does not count, but slabs that have a slot there do. */
+	st->trim.again = !st->trim.passes && st->quarantined_slot_bytes;
 	if (!st->trim.ops)
 		st->trim.ops = TRIM_OPS;
 }
@@ -290,12 +291,12 @@ int trim_stage(struct store *st, struct batch *b)
 
 /*
  * When quarantine is over slabs are gone that were left by all that was live in them,
- * and fewer chunks will do: so there is another pass, until one moves nothing. Or
- * there was no room to move to, which there may be then.
+ * by moving or before the first pass, and fewer chunks will do: so there is another
+ * pass, until one moves nothing. Or there was no room to move to, which there may be then.
  */
 static enum trim_next pass_over(struct trim *t, int ret)
 {
-	bool again = t->moved;
+	bool again = t->again;
 
 	t->page = 0;
 	t->ops = TRIM_OPS;
@@ -317,7 +318,7 @@ enum trim_next trim_next(struct store *st, int ret)
 	}
 	if (!ret) {
 		t->page = t->staged;
-		t->moved |= t->moves;
+		t->again |= t->moves;
 	}
 	return ret || !t->page ? pass_over(t, ret) : TRIM_STEP;
 }

@@ -61,17 +61,30 @@ static bool trim_due(struct shelf *s)
 	return s->trim_failed ? !trim_rests(s) : st->arena.free_pages > 2 * s->trimmed_free;
 }
 
+/*
+ * A pass is over, and nothing that was retired by then is in quarantine any more,
+ * whether it has served its time or been reused before.
+ */
+static bool trim_goes_on(struct shelf *s)
+{
+	if (!s->trim_waits || store_quarantines(&s->store, s->trim_waits))
+		return false;
+	s->trim_waits = 0;
+	return true;
+}
+
 bool shelf_reclaim(struct shelf *s)
 {
 	struct upkeep before;
+	bool due, goes_on;
 	u64 delay;
-	bool due;
 
 	mutex_lock(&s->commit_lock);
 	before = upkeep_begin(s);
 	delay = store_reclaim(&s->store);
 	upkeep_end(s, &before);
 	due = trim_due(s);
+	goes_on = trim_goes_on(s);
 	mutex_unlock(&s->commit_lock);
 	if (READ_ONCE(s->gone))
 		return false;
@@ -80,6 +93,8 @@ bool shelf_reclaim(struct shelf *s)
 				 nsecs_to_jiffies(delay) + 1);
 	if (due)
 		shelf_trim_soon(s);
+	if (goes_on)
+		queue_delayed_work(s->wq, &s->trim, 0);
 	return delay == RECLAIM_MORE;
 }
 
@@ -132,7 +147,7 @@ static int trim_locked(struct shelf *s, struct report *report)
 	return ret;
 }
 
-static enum trim_next trim_step(struct shelf *s)
+static void trim_step(struct shelf *s)
 {
 	struct mem_cgroup *old = set_active_memcg(s->memcg);
 	struct report report = {};
@@ -145,6 +160,8 @@ static enum trim_next trim_step(struct shelf *s)
 	mutex_lock(&s->commit_lock);
 	ret = trim_locked(s, &report);
 	next = trim_next(&s->store, ret);
+	if (next != TRIM_STEP)
+		s->trim_waits = s->store.generation;
 	mutex_unlock(&s->commit_lock);
 	set_active_memcg(old);
 	if (report.generation)
@@ -152,9 +169,10 @@ static enum trim_next trim_step(struct shelf *s)
 	trace_shelf_trim(s->name, report.generation, report.pages,
 			 READ_ONCE(s->store.arena.chunks), ret);
 	s->trim_failed = ret;
-	s->trim_waits_ns = next == TRIM_WAIT ? store_clock() : 0;
+	s->trim_over = next == TRIM_OVER;
+	if (next == TRIM_STEP)
+		queue_delayed_work(s->wq, &s->trim, 0);
 	shelf_reclaim(s);
-	return next;
 }
 
 /* Chunks go back a few at a time. Who has asked since the last step gets another. */
@@ -171,36 +189,20 @@ static void trim_end(struct shelf *s)
 }
 
 /*
- * In jiffies, for what has moved to leave quarantine. A pass that came before would find
- * nothing to move, and be the last. Jiffies may lag behind our clock, and who hurries us
- * is early as a rule, so that it is asked again whenever the work runs.
+ * One step, so that commits get their turn in between. After a pass there is nothing to
+ * do until shelf_reclaim() sees that quarantine is over: one that came before would find
+ * nothing to move, and be the last; and a trim is over when its memory can go back.
  */
-static unsigned long trim_delay(const struct shelf *s)
-{
-	u64 end = s->trim_waits_ns + READ_ONCE(s->store.quarantine_ns), now = store_clock();
-
-	return s->trim_waits_ns && now < end ? nsecs_to_jiffies(end - now) + 1 : 0;
-}
-
-/* One step, so that commits get their turn in between. */
 void shelf_trim_work(struct work_struct *work)
 {
 	struct shelf *s = container_of(to_delayed_work(work), struct shelf, trim);
-	enum trim_next next = TRIM_WAIT;
 
-	if (!trim_delay(s))
-		next = s->trim_over ? TRIM_OVER : trim_step(s);
-	if (next == TRIM_OVER)
+	if (s->trim_waits)
+		return;
+	if (s->trim_over)
 		trim_end(s);
 	else
-		queue_delayed_work(s->wq, &s->trim, trim_delay(s));
-}
-
-/* Quarantine may be shorter now than when it began to wait for its end. */
-void shelf_trim_hurry(struct shelf *s)
-{
-	if (delayed_work_pending(&s->trim))
-		mod_delayed_work(s->wq, &s->trim, 0);
+		trim_step(s);
 }
 
 /*

@@ -167,11 +167,6 @@ void shelf_reclaim_soon(struct shelf *s)
 	(void)s;
 }
 
-void shelf_trim_hurry(struct shelf *s)
-{
-	(void)s;
-}
-
 u64 shelf_trim_soon(struct shelf *s)
 {
 	return (u64)++s->trims_asked.value;

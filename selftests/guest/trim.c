@@ -8,9 +8,10 @@
  * under_readers: foreign bytes), or in arena_chunk_alloc() (the same: zeros hide what
  * is there); with arena_shrink() or table_merge() that do nothing; with single pages
  * that go back while a file is open, or not when the last is closed; without
- * trim_due() (by_itself), or shrink_shelf() (when_the_host_asks); with trim_delay() that
- * is always 0 (waits_quarantine_out); and with EXPECT compared to the newest generation,
- * or not at all.
+ * trim_due() (by_itself), or shrink_shelf() (when_the_host_asks); with trim_goes_on() that
+ * does not look at quarantine (gives_back, waits_quarantine_out), only at its time
+ * (waits_grace_out), or not after the last pass (waits_for_deleted); and with EXPECT
+ * compared to the newest generation, or not at all.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,6 +31,7 @@
 #define KEEP		100U
 #define ATTRS		300U
 #define SALT		5U
+#define PATIENCE_NS	(120 * 1000000000ULL)
 /* Leaves that stay as wide as they were take four. */
 #define LEFT		(3 * CHUNK)
 
@@ -98,8 +100,8 @@ static bool is_small(const char *small)
 	return small[0] == 'Y';
 }
 
-/* All but each KEEP-th. */
-static int thin_out(const struct kit *k)
+/* All but each @keep-th, or all: 0. */
+static int delete_but(const struct kit *k, unsigned int keep)
 {
 	struct shelf_batch *b;
 	unsigned int i;
@@ -108,12 +110,17 @@ static int thin_out(const struct kit *k)
 	if (ret)
 		return ret;
 	for (i = 0; i < COUNT && !ret; i++)
-		if (i % KEEP)
+		if (!keep || i % keep)
 			ret = shelf_batch_delete(b, i, NULL);
 	if (!ret)
 		return shelf_batch_commit(b, NULL, NULL, NULL);
 	shelf_batch_abort(b);
 	return ret;
+}
+
+static int thin_out(const struct kit *k)
+{
+	return delete_but(k, KEEP);
 }
 
 static unsigned int wrong_of_kept(const struct shelf *s)
@@ -133,19 +140,26 @@ static long long limit(long long peak)
 	return peak * 3 / 100 + 8 * (1LL << 20);
 }
 
-/* Waits for what goes by itself. */
+/* Waits for what goes by itself: for a while, since a loaded emulator takes its time. */
 static long long bytes_below(const char *name, long long wanted)
 {
-	unsigned int tries;
+	__u64 begin = now_ns();
 	long long bytes;
 
-	for (tries = 0; tries < 200; tries++) {
-		bytes = sysfs_value(name, "bytes");
-		if (bytes <= wanted)
-			break;
+	while ((bytes = sysfs_value(name, "bytes")) > wanted && now_ns() - begin < PATIENCE_NS)
 		sleep_ms(50);
-	}
 	return bytes;
+}
+
+/* Of what nobody commits to. Single pages stay while a file is open. */
+static bool left_much(const char *name, const char *small, const struct shelf_trimmed *t)
+{
+	long long waits = sysfs_value(name, "bytes_quarantined");
+
+	if (!waits && (is_small(small) || t->after <= LEFT))
+		return false;
+	printf("# %llu held, %lld in quarantine\n", t->after, waits);
+	return true;
 }
 
 TEST_F_TIMEOUT(trim, gives_back, 720)
@@ -184,12 +198,25 @@ TEST_F_TIMEOUT(trim, gives_back, 720)
 	EXPECT_EQ(0, put_products(&self->k, 1, 1, ATTRS, SALT));
 }
 
+/* Has the worker look, over and over. The first error. */
+static int set_on(const char *name, const struct shelf_settings *settings)
+{
+	unsigned int times;
+	int ret = 0;
+
+	for (times = 0; times < 100 && !ret; times++) {
+		ret = shelf_set(name, settings, NULL);
+		sleep_ms(50);
+	}
+	return -ret;
+}
+
 /* Whatever hurries the worker, a trim is over when what it moved has left quarantine. */
 TEST_F_TIMEOUT(trim, waits_quarantine_out, 720)
 {
 	const struct shelf_settings slow = { .quarantine_ms = 3000 };
 	struct shelf_trimmed t;
-	unsigned int tries;
+	int status;
 	__u64 begin;
 	pid_t child;
 
@@ -197,19 +224,40 @@ TEST_F_TIMEOUT(trim, waits_quarantine_out, 720)
 	begin = now_ns();	/* it may trim itself as soon as there is reason to */
 	ASSERT_EQ(0, thin_out(&self->k));
 	child = fork();
-	if (!child) {
-		for (tries = 0; tries < 100; tries++) {
-			shelf_set(self->k.name, &slow, NULL);
-			sleep_ms(50);
-		}
-		_exit(0);
-	}
+	ASSERT_LE(0, child);
+	if (!child)
+		_exit(set_on(self->k.name, &slow));
 	EXPECT_EQ(0, shelf_trim(self->k.name, -1, &t, NULL));
 	EXPECT_LE(slow.quarantine_ms * 1000000ULL, now_ns() - begin);
-	if (!is_small(variant->small))	/* single pages stay while a file is open */
-		EXPECT_GE(LEFT, t.after);
-	EXPECT_EQ(child, waitpid(child, NULL, 0));
+	EXPECT_FALSE(left_much(self->k.name, variant->small, &t));
+	EXPECT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(0, status);
 	EXPECT_EQ(0, wrong_of_kept(&self->reader));
+}
+
+/* Nor is it before kernel readers have left what it moved, with no quarantine at all. */
+TEST_F_TIMEOUT(trim, waits_grace_out, 720)
+{
+	const struct shelf_settings none = { .quarantine_ms = 0 };
+	struct shelf_trimmed t;
+
+	ASSERT_EQ(0, shelf_set(self->k.name, &none, NULL));
+	ASSERT_EQ(0, thin_out(&self->k));
+	ASSERT_EQ(0, shelf_trim(self->k.name, -1, &t, NULL));
+	EXPECT_FALSE(left_much(self->k.name, variant->small, &t));
+	EXPECT_EQ(0, wrong_of_kept(&self->reader));
+}
+
+/* With nothing to move there may be much in quarantine. */
+TEST_F_TIMEOUT(trim, waits_for_deleted, 720)
+{
+	const struct shelf_settings slow = { .quarantine_ms = 1000 };
+	struct shelf_trimmed t;
+
+	ASSERT_EQ(0, shelf_set(self->k.name, &slow, NULL));
+	ASSERT_EQ(0, delete_but(&self->k, 0));
+	ASSERT_EQ(0, shelf_trim(self->k.name, -1, &t, NULL));
+	EXPECT_FALSE(left_much(self->k.name, variant->small, &t));
 }
 
 /* What only trims came after is what its sender knows. */

@@ -11,7 +11,8 @@
  * arena_reopen() left out of store_refill(), or slab_reopen() of arena_reopen();
  * touch_node() left out; a pass that begins anew with each step, that goes on past
  * what there was no room for, or that leaves sparse slabs in chunks that stay; a freed
- * slab that stays closed; chunks closed that are not the sparsest.
+ * slab that stays closed; chunks closed that are not the sparsest; a first pass that is
+ * the last though slots are in quarantine.
  */
 #include "unit.h"
 
@@ -274,6 +275,21 @@ static enum trim_next step(struct hosted *h, u64 *ops)
 	return next;
 }
 
+/* Slots in quarantine are no reason to keep their slabs, nor chunks for these. */
+static void test_trim_of_deleted(void **state)
+{
+	struct hosted *h = make(256 * MIB, 200);
+
+	(void)state;
+	put_with_attrs(h, 1, 40000);
+	delete_all_but(h, 40001, 50000);
+	assert_true(h->store.quarantined_slot_bytes);
+	trim(h);
+	assert_true(held(h) <= 2 * SHELF_CHUNK_BYTES);
+	model_account(h);
+	hosted_close(h);
+}
+
 /* No step looks at what one before it has, though none of that is free yet. */
 static void test_trim_goes_down(void **state)
 {
@@ -462,6 +478,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_one_by_one),
 		cmocka_unit_test(test_set_pages_join),
 		cmocka_unit_test(test_trim),
+		cmocka_unit_test(test_trim_of_deleted),
 		cmocka_unit_test(test_trim_goes_down),
 		cmocka_unit_test(test_each_chunk_empties),
 		cmocka_unit_test(test_trim_all_kinds),
