@@ -118,23 +118,25 @@ static int left(int fd)
 /* An idle worker may be gone, with what was asked of it. */
 static int take_back(int fd)
 {
-	if (pwrite(fd, "0", 1, 0) == 1 || pwrite(fd, "0", 1, 0) == 1)
-		return 0;
-	return errno == ESRCH ? 0 : -errno;
+	int ret = 0;
+
+	if (pwrite(fd, "0", 1, 0) != 1 && pwrite(fd, "0", 1, 0) != 1 && errno != ESRCH)
+		ret = -errno;
+	close(fd);
+	return ret;
 }
 
+/* All of it, or what comes next would fail for no reason of its own. */
 int fault_disarm(void)
 {
-	int hit = 0, ret;
+	int hit = 0, error = 0, ret;
 
 	while (count) {
 		int fd = armed[--count];
 
 		hit |= !left(fd);
 		ret = take_back(fd);
-		close(fd);
-		if (ret)
-			return ret;
+		error = error ?: ret;
 	}
-	return hit;
+	return error ?: hit;
 }

@@ -35,9 +35,13 @@ static int load(struct site *s)
 static bool is_unloaded(struct site *s)
 {
 	struct wire nl;
+	int ret;
 
-	return access("/sys/class/shelf", F_OK) && access("/sys/module/shelf", F_OK) &&
-	       wire_open(&nl) == ENOENT;
+	if (!access("/sys/class/shelf", F_OK) || !access("/sys/module/shelf", F_OK))
+		return false;
+	ret = wire_open(&nl);
+	wire_close(&nl);
+	return ret == ENOENT;
 }
 
 /*
@@ -187,7 +191,7 @@ static int trim(struct site *s)
 }
 
 const struct step admin_steps[] = {
-	{ "load", unload, load, unload, is_unloaded, .least = 200,
+	{ "load", unload, load, unload, is_unloaded, .least = 850,
 	  .last = 300, .times = 4, .alone = true },
 	{ "create", other_destroy, other_create, other_end, other_is_gone, .least = 250 },
 	{ "destroy", other_make, other_end, other_destroy, .least = 12 },
@@ -209,7 +213,7 @@ const struct step admin_steps[] = {
 	{ "commit that grows, in the worker", other_make, fill, other_end,
 	  .who = FAULT_WORKER, .least = 13, .stride = 41 },
 	{ "commit that grows by pages, in the worker", other_make_small, fill,
-	  other_end_small, .who = FAULT_WORKER, .least = 64, .stride = 41 },
+	  other_end_small, .who = FAULT_WORKER, .least = 70, .stride = 41 },
 	{ "trim, in the worker", thin_out, trim, other_end, .who = FAULT_WORKER,
 	  .least = 11 },
 	{ "trim", thin_out, trim, other_end, .least = 75 },
