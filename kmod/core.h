@@ -39,9 +39,9 @@ struct retired {
  * @page: the pass has come down to it; 0: a pass is to begin
  * @staged: the page to which the batch at hand will bring it
  * @ops: staged in one batch, but for a page or two
- * @passes, @tries: begun; begun for want of room
+ * @passes, @tries: over; begun for want of room
  * @moves: the batch at hand moves something
- * @again: a pass that does may find more to do when quarantine is over
+ * @again: another pass may find more to do when quarantine is over
  */
 struct trim {
 	u32 page;
@@ -349,8 +349,8 @@ enum trim_next { TRIM_STEP, TRIM_WAIT, TRIM_OVER };
  */
 int trim_stage(struct store *st, struct batch *b);
 /*
- * What is next, when that came to @ret: another step; another pass, or no use in any
- * before some of quarantine is over; or nothing.
+ * What is next, when that came to @ret: another step; another pass, when all that is in
+ * quarantine has left it; or nothing, but the same wait for memory to go back.
  */
 enum trim_next trim_next(struct store *st, int ret);
 /* Whether so much is free that it is worth a trim. */

@@ -48,6 +48,8 @@ static int put_root(struct sk_buff *skb, const struct shelf *s)
 
 static int put_settings(struct sk_buff *skb, const struct shelf *s)
 {
+	/* Pairs with trim_end(): whose trim is done finds no chunk that went back by it. */
+	u64 trims_done = smp_load_acquire(&s->trims_done);
 	u64 bytes = (u64)READ_ONCE(s->store.arena.chunks) << SHELF_CHUNK_SHIFT;
 
 	if (nla_put_string(skb, SHELF_A_NAME, s->name) ||
@@ -62,7 +64,7 @@ static int put_settings(struct sk_buff *skb, const struct shelf *s)
 	    nla_put_u8(skb, SHELF_A_REQUIRE_EXPECT, READ_ONCE(s->require_expect)) ||
 	    put_u64(skb, SHELF_A_BYTES, bytes) ||
 	    put_u64(skb, SHELF_A_TRIMS_ASKED, atomic64_read(&s->trims_asked)) ||
-	    put_u64(skb, SHELF_A_TRIMS_DONE, READ_ONCE(s->trims_done)) ||
+	    put_u64(skb, SHELF_A_TRIMS_DONE, trims_done) ||
 	    nla_put_u32(skb, SHELF_A_OPENS, atomic_read(&s->opens)))
 		return -EMSGSIZE;
 	return 0;

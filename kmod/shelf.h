@@ -118,9 +118,9 @@ struct shelf_chunk {
  * @reclaim: frees what leaves quarantine when no commit comes along to do it
  * @soon: the same when there is something to do before
  * @trim: one step of a trim; @trims_done is as far as it has come
- * @trimmed_free: least free pages since the last one was over
+ * @trimmed_free: least free pages since the last one's last pass
  * @trimmed_ns, @trim_failed: when that was, and that it could not do all
- * @trim_asked: when its last step began
+ * @trim_asked: when it began
  * @trim_waits: for what was retired up to this generation to leave quarantine; 0: for
  *              nothing
  * @trim_over: all that is left of it is to wait for that, and to give chunks back

@@ -154,14 +154,18 @@ static void trim_step(struct shelf *s)
 	enum trim_next next;
 	int ret;
 
-	s->trim_asked = atomic64_read(&s->trims_asked);
-	if (!s->store.trim.page)
+	if (!s->store.trim.page) {
+		if (!s->store.trim.passes)
+			s->trim_asked = atomic64_read(&s->trims_asked);
 		shelf_reclaim(s);	/* what is free by now need not move */
+	}
 	mutex_lock(&s->commit_lock);
 	ret = trim_locked(s, &report);
 	next = trim_next(&s->store, ret);
 	if (next != TRIM_STEP)
 		s->trim_waits = s->store.generation;
+	if (next == TRIM_OVER)
+		s->trimmed_free = s->store.arena.free_pages;
 	mutex_unlock(&s->commit_lock);
 	set_active_memcg(old);
 	if (report.generation)
@@ -175,14 +179,17 @@ static void trim_step(struct shelf *s)
 	shelf_reclaim(s);
 }
 
-/* Chunks go back a few at a time. Who has asked since the last step gets another. */
+/*
+ * Chunks go back a few at a time. Who has asked since the trim began gets another: what
+ * was deleted in between may be too much for what was left of this one.
+ */
 static void trim_end(struct shelf *s)
 {
 	s->trim_over = shelf_reclaim(s);
 	if (!s->trim_over) {
-		s->trimmed_free = s->store.arena.free_pages;
 		WRITE_ONCE(s->trimmed_ns, store_clock());
-		WRITE_ONCE(s->trims_done, s->trim_asked);
+		/* Pairs with put_settings(): the chunks have gone back. */
+		smp_store_release(&s->trims_done, s->trim_asked);
 	}
 	if (s->trim_over || s->trim_asked != atomic64_read(&s->trims_asked))
 		queue_delayed_work(s->wq, &s->trim, s->trim_over);

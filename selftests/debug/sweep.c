@@ -2,8 +2,9 @@
 /*
  * P5, P8: every allocation that the module asks for fails once, and every copy from
  * and to user memory: for each step the first, then the second, until nothing of it fails
- * any more; of commits that grow page by page one in many, which are all alike. After each the last generation answers as before, by
- * ioctl and mapped; what was refused left nothing behind; and the same call succeeds.
+ * any more; of a commit that grows page by page the first 64, then one in 41, for they
+ * are all alike. After each the last generation answers as before, by ioctl and mapped;
+ * what was refused left nothing behind; and the same call succeeds.
  * Leaks are found afterwards, by kmemleak (selftests/vm/init).
  *
  * sweep MODULE.ko [STEP]: on a kernel with fail-nth, the module not loaded. TAP.

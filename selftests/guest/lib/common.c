@@ -299,12 +299,14 @@ long long sysfs_value(const char *name, const char *file)
 	return value;
 }
 
+#define AWAIT_NS	(60 * 1000000000ULL)	/* a loaded emulator takes its time */
+
 long long sysfs_await(const char *name, const char *file, long long wanted)
 {
 	long long value = sysfs_value(name, file);
-	unsigned int tries;
+	__u64 begin = now_ns();
 
-	for (tries = 0; value != wanted && tries < 200; tries++) {
+	while (value != wanted && now_ns() - begin < AWAIT_NS) {
 		sleep_ms(25);
 		value = sysfs_value(name, file);
 	}
