@@ -399,6 +399,7 @@ static inline bool store_quarantines(const struct store *st, u64 generation)
 {
 	return st->first && st->first->generation <= generation;
 }
+
 /*
  * Gets free pages, come what may, but for pins if it is to spare them: see there.
  * ENOSPC, ENOMEM. May wait.
