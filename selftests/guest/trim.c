@@ -10,8 +10,9 @@
  * that go back while a file is open, or not when the last is closed; without
  * trim_due() (by_itself), or shrink_shelf() (when_the_host_asks); with trim_goes_on() that
  * does not look at quarantine (gives_back, waits_quarantine_out), only at its time
- * (waits_grace_out), or not after the last pass (waits_for_deleted); and with EXPECT
- * compared to the newest generation, or not at all.
+ * (waits_grace_out), or not after the last pass (waits_for_deleted); with a ticket done
+ * by a trim that had begun before (serves_who_asks_late); and with EXPECT compared to the
+ * newest generation, or not at all.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -263,6 +264,21 @@ TEST_F_TIMEOUT(trim, waits_for_deleted, 720)
 	EXPECT_FALSE(left_much(self->k.name, variant->small, &t));
 	ASSERT_EQ(0, put_products(&self->k, 0, COUNT, 0, SALT));
 	ASSERT_EQ(0, shelf_trim(self->k.name, -1, &t, NULL));
+	ASSERT_EQ(0, delete_but(&self->k, 0));
+	ASSERT_EQ(0, shelf_trim(self->k.name, -1, &t, NULL));
+	EXPECT_FALSE(left_much(self->k.name, variant->small, &t));
+}
+
+/* Who asks while a trim waits is served by another, for what it has deleted meanwhile. */
+TEST_F_TIMEOUT(trim, serves_who_asks_late, 720)
+{
+	const struct shelf_settings slow = { .quarantine_ms = 5000 };
+	struct shelf_trimmed t;
+
+	ASSERT_EQ(0, shelf_set(self->k.name, &slow, NULL));
+	ASSERT_EQ(0, put_products(&self->k, 0, COUNT / 10, ATTRS, SALT + 1));
+	ASSERT_EQ(-ETIMEDOUT, shelf_trim(self->k.name, 0, &t, NULL));
+	sleep_ms(500);	/* its first pass is over, and there is to be a second */
 	ASSERT_EQ(0, delete_but(&self->k, 0));
 	ASSERT_EQ(0, shelf_trim(self->k.name, -1, &t, NULL));
 	EXPECT_FALSE(left_much(self->k.name, variant->small, &t));
